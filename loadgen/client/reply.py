@@ -1,0 +1,38 @@
+"""What a server's answer to one turn said, as plain data: read by workloads, which decide the next turn from it.
+
+Knows nothing of sockets or timing. Unknown is None, never 0: a server that reports no usage has unknown
+token counts.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call the model made. `arguments` is the JSON text as it came, parsed by whoever runs the tool."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts as the server reports them; None where it does not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The whole answer to one turn. `ok` is False for a failed or cut-off turn, whose text may be partial."""
+
+    ok: bool
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage = field(default_factory=Usage)

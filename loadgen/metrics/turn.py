@@ -1,0 +1,64 @@
+"""What the engine measured on one turn: raw stamps and counts, the recorder's only input.
+
+Every stamp is `time.monotonic_ns()` of the worker. Derived figures (TTFT, TPOT, ...) are the recorder's business,
+so that each is computed in one place.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal[
+    "ok",
+    "timeout",
+    "connect",
+    "tls",
+    "http_4xx",
+    "http_429",
+    "http_5xx",
+    "stream_error",
+    "truncated",
+    "invalid_response",
+    "cancelled",
+]
+
+
+@dataclass(slots=True)
+class TurnMeasurement:
+    """One turn that was taken up by the engine. Dropped arrivals never get one.
+
+    stage: index of the stage of its intended time. sent_ns is None where no byte was handed to a socket.
+    connect_ns: duration of making the connection this turn was sent on, None on a reused one.
+    first_output_ns: first chunk of any kind; first_answer_ns: first content or tool-call chunk.
+    chunk_stamps: one stamp an output chunk, ascending; events of one read share it. Empty if not streamed.
+    reads: socket reads that carried body bytes.
+    reasoning_streamed: reasoning came as chunks (else reasoning tokens are taken off for TPOT).
+    """
+
+    session: str
+    turn: int
+    workload: str
+    stage: int
+    intended_ns: int
+    taken_ns: int
+    end_ns: int
+    outcome: Outcome
+    streamed: bool
+    sent_ns: int | None = None
+    connect_ns: int | None = None
+    first_output_ns: int | None = None
+    first_answer_ns: int | None = None
+    chunk_stamps: list[int] = field(default_factory=list)
+    reads: int = 0
+    input_tokens_asked: int | None = None
+    output_tokens_asked: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    reasoning_streamed: bool = False
+    finish_reason: str | None = None
+    status: int | None = None
+    error: str | None = None
+    tool_calls: int = 0
+    tool_wait_ns: int | None = None
+    reconnects: int = 0

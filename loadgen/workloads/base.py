@@ -1,0 +1,64 @@
+"""The one interface of all workloads: a workload yields sessions, a session decides its next turn from the last reply.
+
+The engine calls these; nothing here sends, times or records. A workload is built once per worker, before the
+load starts, from its part of the scenario; building may take seconds (it indexes text). `session()` and
+`next_turn()` run on the event loop between other people's timestamps, so they must be fast (well under a
+millisecond a turn) and never block. Messages are JSON fragments encoded once and shared between turns and sessions,
+so that a long history costs a join of bytes, never a re-encoding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal, Protocol
+
+from loadgen.client.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request to make, without what the target and the scenario's `request` block add to it.
+
+    messages: JSON-encoded chat messages, one object each, in order: `{"role":"user","content":"..."}`.
+    delay_s: pause before this turn, counted from the end of the turn before it (0 for a session's first turn).
+    waits_for: what the pause is: a person's think time or a tool's run.
+    input_tokens: prompt length asked for, in tokens, where the workload aims at one; None where it is recorded text.
+    output_tokens: output length aimed at, in tokens; sent as `max_tokens`; None leaves the scenario's own limit.
+    tools: a JSON-encoded array of tool definitions, or None.
+    """
+
+    messages: tuple[bytes, ...]
+    delay_s: float = 0.0
+    waits_for: Literal["think", "tool"] = "think"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    tools: bytes | None = None
+
+
+class Session(Protocol):
+    """One conversation. Holds its own history; is asked for one turn at a time."""
+
+    def next_turn(self, last: Reply | None) -> Turn | None:
+        """The next turn, given the reply to the turn before (None for the first); None ends the session.
+
+        A failed turn (`last.ok` is False) comes here too: the session decides whether it can go on.
+        """
+        ...
+
+
+class Workload(Protocol):
+    """Makes sessions of one kind."""
+
+    name: str
+
+    def session(self, ordinal: int, rng: Random) -> Session | None:
+        """Session number `ordinal` (0-based, unique in the run), its every choice drawn from `rng`.
+
+        The same (ordinal, rng seed) gives the same session in every process. None: this workload has no session of
+        that number (a recording that is not repeated has run out).
+        """
+        ...
+
+    def start_times(self) -> Sequence[float] | None:
+        """For `arrivals: trace`: when session k starts, in seconds from the start, ascending; None if not recorded."""
+        ...
