@@ -1,0 +1,371 @@
+"""The scenario as typed, frozen data: what to send, to whom, when. Built by the loader, read by everybody else.
+
+Attributes carry their unit where the YAML key does not (`duration` is `duration_s` here). Knows nothing of files or
+YAML, and nothing of HTTP beyond the shape of a URL. What a workload kind adds stands in its own spec.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from loadgen.scenario.quantities import parse_count, parse_number
+from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize
+
+SHIPPED_CORPORA = ("python-docs", "python-source")
+
+# Not what users may set through extra_body: the measurement relies on knowing these.
+_OWN_BODY_KEYS = {"model": "target.model", "messages": "workloads", "stream": "request.stream"}
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class Problem(NamedTuple):
+    """A mistake that concerns more than one field: where it is shown, and what is wrong."""
+
+    at: tuple[str | int, ...]
+    what: str
+
+
+def _refuse(title: str, problems: Iterable[Problem]) -> None:
+    """Raises all problems as one ValidationError, each at its own place; nothing for none."""
+    details = [
+        InitErrorDetails(type=PydanticCustomError("scenario", "{what}", {"what": what}), loc=at, input=None)
+        for at, what in problems
+    ]
+    if details:
+        raise ValidationError.from_exception_data(title, details)
+
+
+def _flag(value: Any) -> Any:
+    # pydantic would also take 1, "on" and "y", which a reader of the file can't tell from a number or a name.
+    if isinstance(value, str) and value in ("true", "false"):
+        return value == "true"
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false; accepted: true, false")
+    return value
+
+
+def _base_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # only asked for: a wrong port raises
+    except ValueError as error:
+        raise ValueError(f"not a URL ({error}); accepted: http://HOST:PORT/v1 or https://...") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not a base URL; accepted: http://HOST:PORT/v1 or https://...")
+    if parts.query or parts.fragment:
+        raise ValueError("a base URL has no ?query and no #fragment; accepted: http://HOST:PORT/v1")
+    path = parts.path.rstrip("/") or "/v1"
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    # Values are secrets more often than not, so they are never shown.
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no header name; accepted: letters, digits and -")
+        if any(character in value for character in "\r\n\0"):
+            raise ValueError(f"the value of header {name!r} has a line break; accepted: one line of text")
+    return headers
+
+
+def _as_total(value: Any) -> Any:
+    return value if isinstance(value, Mapping | Part) else {"total": value}
+
+
+class Ramp(NamedTuple):
+    """A level that moves linearly from `start` to `end` over its stage; users, or sessions per second."""
+
+    start: float
+    end: float
+
+
+def _as_ramp(value: Any) -> Any:
+    pair = list(value) if isinstance(value, list | tuple) else [value, value]
+    if len(pair) != 2:
+        raise ValueError(f"{len(pair)} levels; accepted: a number, or [from, to] for a linear ramp")
+    start, end = (parse_number(level) for level in pair)
+    if start < 0 or end < 0:
+        raise ValueError(f"a level can't be negative: {min(start, end):g}; accepted: 0 or more")
+    return [start, end]
+
+
+def _whole(level: Ramp) -> Ramp:
+    for users in level:
+        if users != int(users):
+            raise ValueError(f"{users:g} is not a whole number of users; accepted: a whole number, or two")
+    return level
+
+
+Text = Annotated[str, Field(min_length=1)]
+# They become file names, metric labels and steps of a --set path, which is cut at dots and takes numbers for indexes.
+Label = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=60)]
+RunLabel = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Number = Annotated[float, BeforeValidator(parse_number)]
+Count = Annotated[int, BeforeValidator(parse_count)]
+PositiveCount = Annotated[Count, Field(ge=1)]
+PositiveNumber = Annotated[Number, Field(gt=0)]
+PositiveSeconds = Annotated[Seconds, Field(gt=0)]
+Level = Annotated[Ramp, BeforeValidator(_as_ramp)]
+
+
+class Timeouts(Part):
+    """When a turn is given up. One duration in the file is the whole turn's.
+
+    connect_s: for the connection, TLS included. first_output_s: from the send to the first output. idle_s: between
+    two reads of a stream. total_s: for the whole turn. None: not limited by itself.
+    """
+
+    connect_s: PositiveSeconds = Field(default=10.0, alias="connect")
+    first_output_s: PositiveSeconds | None = Field(default=None, alias="first_output")
+    idle_s: PositiveSeconds | None = Field(default=None, alias="idle")
+    total_s: PositiveSeconds = Field(default=600.0, alias="total")
+
+
+class Target(Part):
+    """Who is asked. Without a base URL, the embedded simulator."""
+
+    base_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    model: Text = "auto"
+    dialect: Literal["auto", "openai", "deepseek", "vllm", "sglang", "llamacpp"] = "auto"
+    api_key_env: Text = "OPENAI_API_KEY"
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default_factory=dict)
+    timeout: Annotated[Timeouts, BeforeValidator(_as_total)] = Field(default_factory=Timeouts)
+    ca_file: Text | None = None
+
+
+def _one_attempt(attempts: int) -> int:
+    if attempts != 1:
+        raise ValueError(f"{attempts} attempts: a failed turn counts as failed and is not sent again; accepted: 1")
+    return attempts
+
+
+class Retry(Part):
+    """How often a turn is tried."""
+
+    attempts: Annotated[Count, AfterValidator(_one_attempt)] = 1
+
+
+def _body_keys(body: dict[str, Any]) -> dict[str, Any]:
+    for key, place in _OWN_BODY_KEYS.items():
+        if key in body:
+            raise ValueError(f"{key!r} can't be set here; accepted: any other key of the request ({key!r} is {place})")
+    return body
+
+
+class RequestOptions(Part):
+    """What every request says beside its messages. `extra_body` is merged into the body last."""
+
+    stream: Flag = True
+    max_tokens: PositiveCount | None = None
+    temperature: Annotated[Number, Field(ge=0)] | None = None
+    extra_body: Annotated[dict[str, Any], AfterValidator(_body_keys)] = Field(default_factory=dict)
+    retry: Retry = Field(default_factory=Retry)
+
+
+class Prefix(Part):
+    """Text in front of the conversation, to steer a server's prefix cache.
+
+    scope: `all` is the same bytes for every session (a cache should hit), `session` the same within one session
+    and found in no other, `turn` new each turn (nothing may ever hit).
+    """
+
+    tokens: Size
+    scope: Literal["all", "session", "turn"]
+
+
+class ChatSpec(Part):
+    """Conversations of new text: each turn adds a user message of `prompt_tokens`.
+
+    corpus: where the text comes from: a shipped one, or a file or folder. Sessions differ from the first byte
+    unless `prefix.scope` is `all`.
+    """
+
+    kind: Literal["chat"] = "chat"
+    name: Label
+    weight: PositiveNumber = 1.0
+    turns: Size = Constant(constant=1)
+    prompt_tokens: Size = Constant(constant=200)
+    output_tokens: Size | None = None
+    think_time: TimeSize = Constant(constant=0)
+    corpus: Text = "python-docs"
+    prefix: Prefix | None = None
+
+
+class ReplaySpec(Part):
+    """Recorded conversations.
+
+    time_scale multiplies every recorded delay; idle_cap_s bounds it afterwards. assistant: send the recorded
+    replies as history, or the live ones. repeat: begin again when the recording has run out.
+    """
+
+    kind: Literal["replay"] = "replay"
+    name: Label
+    weight: PositiveNumber = 1.0
+    format: Literal["agentic"]
+    path: Text
+    time_scale: Annotated[Number, Field(ge=0)] = 1.0
+    idle_cap_s: Seconds | None = Field(default=None, alias="idle_cap")
+    assistant: Literal["recorded", "live"] = "recorded"
+    repeat: Flag = True
+    max_turns: PositiveCount | None = None
+
+
+WORKLOAD_KINDS = ("chat", "replay")
+
+
+def _known_kind(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        kind, accepted = value.get("kind"), ", ".join(WORKLOAD_KINDS)
+        if "kind" not in value:
+            _refuse("workload", [Problem(("kind",), f"is missing; accepted: {accepted}")])
+        elif kind not in WORKLOAD_KINDS:
+            close = get_close_matches(str(kind), WORKLOAD_KINDS, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            _refuse("workload", [Problem(("kind",), f"unknown kind {kind!r}; accepted: {accepted}{hint}")])
+    elif not isinstance(value, Part):
+        raise ValueError(f"a mapping is expected, not {value!r}; accepted: {{name: ..., kind: chat, ...}}")
+    return value
+
+
+def _kind_of(value: Any) -> str:
+    """The union's tag; `@` as in sizes: no key of the file."""
+    return f"@{value['kind'] if isinstance(value, Mapping) else value.kind}"
+
+
+WorkloadSpec = Annotated[
+    Annotated[ChatSpec, Tag("@chat")] | Annotated[ReplaySpec, Tag("@replay")],
+    Discriminator(_kind_of),
+    BeforeValidator(_known_kind),
+]
+
+
+class StageSpec(Part):
+    """A named stretch of the load. `rate` is sessions per second (open loop), `users` concurrent sessions (closed)."""
+
+    name: Label
+    duration_s: PositiveSeconds = Field(alias="duration")
+    rate: Level | None = None
+    users: Annotated[Level, AfterValidator(_whole)] | None = None
+    measure: Flag = True
+
+
+Arrivals = Literal["closed", "constant", "poisson", "gamma", "trace"]
+
+
+class Load(Part):
+    """When sessions start.
+
+    burstiness: the shape of gamma arrivals, whose gaps have a coefficient of variation of 1/sqrt(burstiness), as
+    vLLM's `--burstiness`; 1 is Poisson. max_in_flight: sessions above it are dropped and counted. grace_s: how long
+    turns in flight may still run when the load has ended.
+    """
+
+    arrivals: Arrivals
+    burstiness: PositiveNumber = 1.0
+    max_in_flight: PositiveCount = 2000
+    grace_s: Seconds = Field(default=30.0, alias="grace")
+    stages: Annotated[tuple[StageSpec, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Load":
+        problems = list(_repeated("stages", (stage.name for stage in self.stages)))
+        if self.arrivals != "gamma" and self.burstiness != 1:
+            what = f"belongs to gamma arrivals only, and these are {self.arrivals}; accepted: remove it, or gamma"
+            problems.append(Problem(("burstiness",), what))
+        for index, stage in enumerate(self.stages):
+            problems.extend(_level_problems(self.arrivals, index, stage))
+        measured = [stage for stage in self.stages if stage.measure]
+        if not measured:
+            what = "no stage is measured; accepted: at least one without `measure: false`"
+            problems.append(Problem(("stages",), what))
+        elif self.arrivals != "trace" and not problems and not any(_peak(stage) > 0 for stage in measured):
+            problems.append(Problem(("stages",), "no measured stage has a level above 0; accepted: at least one"))
+        _refuse("load", problems)
+        return self
+
+
+def _peak(stage: StageSpec) -> float:
+    return max(stage.rate or stage.users or (0.0,))
+
+
+def _level_problems(arrivals: Arrivals, index: int, stage: StageSpec) -> Iterable[Problem]:
+    """A closed stage has users and no rate, a trace neither, any other a rate and no users."""
+    wanted = {"closed": "users", "trace": ""}.get(arrivals, "rate")
+    for key, value in (("rate", stage.rate), ("users", stage.users)):
+        at = ("stages", index, key)
+        if key == wanted and value is None:
+            yield Problem(at, f"is missing: {arrivals} arrivals need it; accepted: a number, or [from, to]")
+        elif key != wanted and value is not None:
+            instead = f"{wanted} instead" if wanted else "neither rate nor users: the recording says when"
+            yield Problem(at, f"does not go with {arrivals} arrivals; accepted: {instead}")
+
+
+def _repeated(field: str, names: Iterable[str]) -> Iterable[Problem]:
+    seen: dict[str, int] = {}
+    for index, name in enumerate(names):
+        first = seen.setdefault(name, index)
+        if first != index:
+            at = (field, index, "name")
+            yield Problem(at, f"{name!r} is already the name of {field}.{first}; accepted: a name of its own")
+
+
+class Hardware(Part):
+    """What the machine under test costs, for a cost per token where there is no price list."""
+
+    usd_per_hour: PositiveNumber
+
+
+class Budget(Part):
+    """What the run may cost."""
+
+    usd: PositiveNumber
+
+
+def _prices(value: Any) -> Any:
+    if not (isinstance(value, Mapping) or (isinstance(value, str) and value)):
+        raise ValueError(f"{value!r} is no price list; accepted: the name of a shipped one, or a mapping")
+    return value
+
+
+class Scenario(Part):
+    """Everything a run is told. Same scenario and same seed, same plan."""
+
+    name: RunLabel
+    description: str = ""
+    target: Target = Field(default_factory=Target)
+    request: RequestOptions = Field(default_factory=RequestOptions)
+    workloads: Annotated[tuple[WorkloadSpec, ...], Field(min_length=1)]
+    load: Load
+    slos: tuple[Text, ...] = ()
+    # Any, for a union would report one mistake once for each member.
+    prices: Annotated[Any, BeforeValidator(_prices)] | None = None
+    hardware: Hardware | None = None
+    budget: Budget | None = None
+    seed: Count = 1
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Scenario":
+        problems = list(_repeated("workloads", (workload.name for workload in self.workloads)))
+        if self.load.arrivals == "trace" and not any(isinstance(w, ReplaySpec) for w in self.workloads):
+            what = "trace arrivals take their times from a recording; accepted: a workload of kind replay"
+            problems.append(Problem(("load", "arrivals"), what))
+        _refuse("scenario", problems)
+        return self
+
+
+def scenario_to_json(scenario: Scenario) -> bytes:
+    """The resolved scenario for another process. Holds the headers as they are: never write it to a file."""
+    return scenario.model_dump_json(by_alias=True).encode()
+
+
+def scenario_from_json(data: bytes) -> Scenario:
+    """The scenario that `scenario_to_json` wrote. Raises pydantic's ValidationError for anything else."""
+    return Scenario.model_validate(json.loads(data))
