@@ -1,0 +1,74 @@
+"""What is counted rather than distributed: outcomes, tokens, chunks, by stage and workload.
+
+Filled by the recorder, carried by snapshots, summed by the aggregate. A token count a server did not give is counted
+as an unknown part and never as 0.
+"""
+
+import msgspec
+
+# The order of every per-kind list of token counts.
+TOKEN_KINDS = ("input", "output", "cached_input", "reasoning")
+
+
+def _zeros() -> list[int]:
+    return [0] * len(TOKEN_KINDS)
+
+
+class Counters(msgspec.Struct):
+    """Counts of one (stage, workload).
+
+    Turns count in the stage of their intended time; `window_*` in the stage during which they happened, whichever
+    stage their turn belongs to.
+
+    failures: failed turns by outcome class. tokens and unknown_tokens: per TOKEN_KINDS, what is known and the number
+    of turns whose count is not. chunks and reads: output chunks, and the socket reads that carried them.
+    window_ok: ok turns that ended there. window_input and window_output: tokens in proportion to the chunks
+    stamped there; window_*_unknown: turns with a share there of unknown size.
+    """
+
+    stage: int
+    workload: int
+    ok: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    dropped: int = 0
+    reconnects: int = 0
+    tool_calls: int = 0
+    chunks: int = 0
+    reads: int = 0
+    window_ok: int = 0
+    window_chunks: int = 0
+    window_input: float = 0.0
+    window_output: float = 0.0
+    window_input_unknown: int = 0
+    window_output_unknown: int = 0
+    failures: dict[str, int] = msgspec.field(default_factory=dict)
+    tokens: list[int] = msgspec.field(default_factory=_zeros)
+    unknown_tokens: list[int] = msgspec.field(default_factory=_zeros)
+
+    def add(self, other: "Counters") -> None:
+        """Add the other's counts; its stage and workload do not matter (a total has none of its own)."""
+        for name in _SUMMED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for outcome, count in other.failures.items():
+            self.failures[outcome] = self.failures.get(outcome, 0) + count
+        for kind in range(len(TOKEN_KINDS)):
+            self.tokens[kind] += other.tokens[kind]
+            self.unknown_tokens[kind] += other.unknown_tokens[kind]
+
+    @property
+    def sent(self) -> int:
+        """Turns taken up, whatever became of them."""
+        return self.ok + self.failed + self.cancelled
+
+    @property
+    def chunks_per_read(self) -> float | None:
+        """Output chunks to a socket read; None without reads."""
+        return self.chunks / self.reads if self.reads else None
+
+
+_SUMMED = tuple(
+    name
+    for name in Counters.__struct_fields__
+    if name not in ("stage", "workload", "failures", "tokens", "unknown_tokens")
+)

@@ -1,0 +1,196 @@
+"""From the aggregate to the summary: a pure function, called by the master once the last snapshot is in.
+
+Every figure is computed here and nowhere else; the outputs only show them.
+"""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import msgspec
+
+from loadgen.metrics.aggregate import Aggregate
+from loadgen.metrics.certificate import certify
+from loadgen.metrics.counters import TOKEN_KINDS, Counters
+from loadgen.metrics.histogram import Dist
+from loadgen.metrics.snapshot import Metric
+from loadgen.metrics.summary import (
+    Censored,
+    Cost,
+    Generator,
+    Latency,
+    PartGenerator,
+    Requests,
+    RunInfo,
+    Service,
+    SloResult,
+    StageSummary,
+    Summary,
+    Throughput,
+    Tokens,
+    Verdict,
+    WorkloadSummary,
+)
+
+
+class _Blocks(TypedDict):
+    requests: Requests
+    throughput: Throughput
+    latency: Latency
+    service: Service
+    tokens: Tokens
+    cost: Cost
+
+
+class _Part:
+    """One selection of the aggregate: the measured stages, one stage, or one workload in the measured stages."""
+
+    def __init__(self, aggregate: Aggregate, window_s: float, stage: int | None, workload: int | None) -> None:
+        self._aggregate = aggregate
+        self._window_s = window_s
+        self._stage, self._workload = stage, workload
+        self.counters = aggregate.counted(stage=stage, workload=workload)
+
+    def dist(self, metric: Metric) -> Dist | None:
+        return self._aggregate.merged(metric, stage=self._stage, workload=self._workload).dist()
+
+    def _count(self, metric: Metric) -> int:
+        return self._aggregate.merged(metric, stage=self._stage, workload=self._workload).n
+
+    def blocks(self) -> _Blocks:
+        return {
+            "requests": _requests(self.counters, Censored(self._count("ttft_censored"), self._count("e2e_censored"))),
+            "throughput": _throughput(self.counters, self._window_s),
+            "latency": Latency(
+                ttft_s=self.dist("ttft"),
+                ttfo_s=self.dist("ttfo"),
+                itl_s=self.dist("itl"),
+                tpot_s=self.dist("tpot"),
+                e2e_s=self.dist("e2e"),
+            ),
+            "service": Service(
+                connect_s=self.dist("connect"), ttft_s=self.dist("service_ttft"), e2e_s=self.dist("service_e2e")
+            ),
+            "tokens": _tokens(self.counters),
+            "cost": Cost(),
+        }
+
+    def generator(self) -> PartGenerator:
+        return PartGenerator(
+            schedule_lag_s=self.dist("schedule_lag"),
+            loop_lag_s=self.dist("loop_lag"),
+            chunks_per_read=self.counters.chunks_per_read,
+            dropped=self.counters.dropped,
+        )
+
+
+def summarize(aggregate: Aggregate, run: RunInfo, *, slos: Sequence[str] = (), ended_s: float) -> Summary:
+    """The summary of a run that ended `ended_s` after its start (a measured window counts only as far as it got).
+
+    Workers lost and reports missing are added to `run`. The SLOs are listed, not judged.
+    """
+    plan = aggregate.plan
+    reached = [max(0.0, min(stage.end_s, ended_s) - stage.start_s) for stage in plan.stages]
+    window_s = sum(reached[index] for index in plan.measured)
+    whole = _Part(aggregate, window_s, None, None)
+    generator = _certified(aggregate, whole)
+    return Summary(
+        run=msgspec.structs.replace(
+            run,
+            notes=[*run.notes, *_notes(aggregate)],
+            workers_lost=sorted({*run.workers_lost, *aggregate.lost_workers}),
+            snapshots_missing=aggregate.missing_snapshots,
+        ),
+        verdict=Verdict("none" if generator.valid else "invalid", [SloResult(expression) for expression in slos]),
+        generator=generator,
+        stages=[
+            _stage(_Part(aggregate, reached[index], index, None), stage.name, stage.measure)
+            for index, stage in enumerate(plan.stages)
+        ],
+        workloads={
+            name: _workload(_Part(aggregate, window_s, None, index)) for index, name in enumerate(plan.workloads)
+        },
+        **whole.blocks(),
+    )
+
+
+def _stage(part: _Part, name: str, measured: bool) -> StageSummary:
+    return StageSummary(name=name, measured=measured, generator=part.generator(), **part.blocks())
+
+
+def _workload(part: _Part) -> WorkloadSummary:
+    return WorkloadSummary(generator=part.generator(), quality={}, **part.blocks())
+
+
+def _notes(aggregate: Aggregate) -> list[str]:
+    notes = []
+    if lost := aggregate.lost_workers:
+        notes.append(f"lost in mid-run, with what they had not yet reported: {', '.join(lost)}")
+    if aggregate.missing_snapshots:
+        notes.append(f"{aggregate.missing_snapshots} reports of workers never arrived; their turns are not counted")
+    return notes
+
+
+def _certified(aggregate: Aggregate, whole: _Part) -> Generator:
+    evidence = aggregate.evidence()
+    certificate = certify(evidence)
+    return Generator(
+        valid=certificate.valid,
+        reasons=certificate.reasons,
+        notes=certificate.notes,
+        schedule_lag_s=evidence.schedule_lag.dist(),
+        loop_lag_s=evidence.loop_lag.dist(),
+        cpu_ratio=evidence.cpu_ratio,
+        chunks_per_read=evidence.chunks_per_read,
+        dropped=whole.counters.dropped,
+    )
+
+
+def _requests(counters: Counters, censored: Censored) -> Requests:
+    judged = counters.ok + counters.failed
+    return Requests(
+        scheduled=counters.sent + counters.dropped,
+        sent=counters.sent,
+        ok=counters.ok,
+        failed=counters.failed,
+        cancelled=counters.cancelled,
+        errors=dict(sorted(counters.failures.items())),
+        error_rate=counters.failed / judged if judged else None,
+        reconnects=counters.reconnects,
+        tool_calls=counters.tool_calls,
+        censored=censored,
+    )
+
+
+def _throughput(counters: Counters, window_s: float) -> Throughput:
+    def rate(total: float, unknown: int = 0) -> float | None:
+        return total / window_s if window_s > 0 and not unknown else None
+
+    return Throughput(
+        window_s=window_s,
+        requests_per_s=rate(counters.window_ok),
+        input_tokens_per_s=rate(counters.window_input, counters.window_input_unknown),
+        input_tokens_per_s_known=rate(counters.window_input),
+        output_tokens_per_s=rate(counters.window_output, counters.window_output_unknown),
+        output_tokens_per_s_known=rate(counters.window_output),
+        chunks_per_s=rate(counters.window_chunks),
+        goodput_requests_per_s=None,
+    )
+
+
+def _tokens(counters: Counters) -> Tokens:
+    known = dict(zip(TOKEN_KINDS, counters.tokens, strict=True))
+    unknown = dict(zip(TOKEN_KINDS, counters.unknown_tokens, strict=True))
+
+    def total(kind: str) -> int | None:
+        return None if unknown[kind] else known[kind]
+
+    return Tokens(
+        input=total("input"),
+        output=total("output"),
+        cached_input=total("cached_input"),
+        reasoning=total("reasoning"),
+        input_known=known["input"],
+        output_known=known["output"],
+        cached_input_known=known["cached_input"],
+        reasoning_known=known["reasoning"],
+    )

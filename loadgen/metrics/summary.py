@@ -1,0 +1,220 @@
+"""The typed models of summary.json, schema `loadgen.summary/1`: every output reads the run from here.
+
+Plain data, no behaviour. Seconds, bytes and tokens as plain numbers; None was not measured and is never 0. The JSON
+Schema beside the outputs (`outputs/summary.schema.json`) is generated from these.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from loadgen.metrics.histogram import Dist
+
+SCHEMA = "loadgen.summary/1"
+
+
+class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Which run this is. started_at: ISO 8601, UTC. duration_s: from the run's start to the last turn's end.
+
+    notes: what a reader must know before trusting the figures. workers_lost: workers that died in mid-run.
+    snapshots_missing: workers' reports that never arrived, so that their turns are in no figure and no record.
+    """
+
+    id: str
+    scenario: str
+    started_at: str
+    duration_s: float
+    seed: int
+    target: str
+    model: str
+    dialect: str
+    workers: int
+    version: str
+    notes: list[str] = []
+    workers_lost: list[str] = []
+    snapshots_missing: int = 0
+
+
+class SloResult(msgspec.Struct, frozen=True):
+    """One service level objective and what became of it."""
+
+    expression: str
+    estimate: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    confidence: float | None = None
+    n: int | None = None
+    outcome: Literal["pass", "fail", "inconclusive", "not_judged"] = "not_judged"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The run's outcome; `invalid` where the generator was the bottleneck, `none` where no SLO was judged."""
+
+    outcome: Literal["pass", "fail", "inconclusive", "invalid", "none"]
+    slos: list[SloResult]
+
+
+class Generator(msgspec.Struct, frozen=True, kw_only=True):
+    """The certificate, over the measured stages. cpu_ratio: the busiest worker's engine thread, mean share of a core."""
+
+    valid: bool
+    reasons: list[str]
+    notes: list[str]
+    schedule_lag_s: Dist | None
+    loop_lag_s: Dist | None
+    cpu_ratio: float | None
+    chunks_per_read: float | None
+    dropped: int
+
+
+class PartGenerator(msgspec.Struct, frozen=True, kw_only=True):
+    """The generator's figures of one stage or workload; loop_lag_s is None for a workload, a loop serves them all."""
+
+    schedule_lag_s: Dist | None
+    loop_lag_s: Dist | None
+    chunks_per_read: float | None
+    dropped: int
+
+
+class Censored(msgspec.Struct, frozen=True):
+    """Turns cut off before their end (e2e) or before any output (ttft): their times are only known to be longer."""
+
+    ttft: int
+    e2e: int
+
+
+class Requests(msgspec.Struct, frozen=True, kw_only=True):
+    """scheduled = sent + dropped; sent = ok + failed + cancelled. error_rate = failed / (ok + failed).
+
+    errors: failed turns by outcome class.
+    """
+
+    scheduled: int
+    sent: int
+    ok: int
+    failed: int
+    cancelled: int
+    errors: dict[str, int]
+    error_rate: float | None
+    reconnects: int
+    tool_calls: int
+    censored: Censored
+
+
+class Throughput(msgspec.Struct, frozen=True, kw_only=True):
+    """Per second of the measured window (`window_s`, as far as the run got).
+
+    *_known: what is known where a part is unknown and the rate itself therefore None.
+    """
+
+    window_s: float
+    requests_per_s: float | None
+    input_tokens_per_s: float | None
+    input_tokens_per_s_known: float | None
+    output_tokens_per_s: float | None
+    output_tokens_per_s_known: float | None
+    chunks_per_s: float | None
+    goodput_requests_per_s: float | None
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """From the intended time, over ok turns (and what cancelled turns had already seen)."""
+
+    ttft_s: Dist | None
+    ttfo_s: Dist | None
+    itl_s: Dist | None
+    tpot_s: Dist | None
+    e2e_s: Dist | None
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """From the send time; connect_s over new connections only."""
+
+    connect_s: Dist | None
+    ttft_s: Dist | None
+    e2e_s: Dist | None
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of the server's usage; None where a turn's part is unknown, and the known part in *_known."""
+
+    input: int | None
+    output: int | None
+    cached_input: int | None
+    reasoning: int | None
+    input_known: int
+    output_known: int
+    cached_input_known: int
+    reasoning_known: int
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What the run cost; None where no prices are known."""
+
+    currency: str | None = None
+    total: float | None = None
+    total_low: float | None = None
+    total_high: float | None = None
+    per_1k_requests: float | None = None
+    per_1m_output_tokens: float | None = None
+
+
+class QualityValue(msgspec.Struct, frozen=True):
+    """What a workload alone measures: one figure with its interval."""
+
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n: int
+    unit: str
+
+
+class QualityTable(msgspec.Struct, frozen=True):
+    """What a workload alone measures: a table."""
+
+    columns: list[str]
+    rows: list[list[str | float | int | None]]
+
+
+class StageSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The blocks of one stage, measured or not."""
+
+    name: str
+    measured: bool
+    generator: PartGenerator
+    requests: Requests
+    throughput: Throughput
+    latency: Latency
+    service: Service
+    tokens: Tokens
+    cost: Cost
+
+
+class WorkloadSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The blocks of one workload over the measured stages."""
+
+    generator: PartGenerator
+    requests: Requests
+    throughput: Throughput
+    latency: Latency
+    service: Service
+    tokens: Tokens
+    cost: Cost
+    quality: dict[str, QualityValue | QualityTable]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. The top-level blocks merge the measured stages."""
+
+    schema: Literal["loadgen.summary/1"] = SCHEMA
+    run: RunInfo
+    verdict: Verdict
+    generator: Generator
+    requests: Requests
+    throughput: Throughput
+    latency: Latency
+    service: Service
+    tokens: Tokens
+    cost: Cost
+    stages: list[StageSummary]
+    workloads: dict[str, WorkloadSummary]
