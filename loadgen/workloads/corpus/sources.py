@@ -1,0 +1,129 @@
+"""Where the text of a corpus comes from: Python's own documentation, Python's own sources, or the user's files.
+
+Called while a workload is built. Reads files in a fixed order, so that every worker on the same machine image indexes
+the same text; never reads while the load runs.
+"""
+
+import os
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+from loadgen.errors import UsageError
+from loadgen.workloads.corpus.index import Corpus
+
+BUILT_IN = ("python-docs", "python-source")
+
+# fmt: off
+TEXT_SUFFIXES = frozenset(
+    {
+        ".adoc", ".c", ".cc", ".cfg", ".conf", ".cpp", ".cs", ".css", ".csv", ".go", ".h", ".hpp",
+        ".html", ".ini", ".java", ".js", ".json", ".jsonl", ".jsx", ".kt", ".log", ".md", ".org",
+        ".php", ".proto", ".py", ".r", ".rb", ".rs", ".rst", ".scala", ".sh", ".sql", ".swift",
+        ".tex", ".toml", ".ts", ".tsx", ".txt", ".xml", ".yaml", ".yml"
+    }
+)
+# fmt: on
+"""The files of a folder that are taken for text. A single file is read whatever its name is."""
+
+# An index holds the text twice, in every worker: these bound what a corpus can cost in memory.
+_SOURCE_BYTES = 6 * 2**20
+_USER_BYTES = 64 * 2**20
+
+# In the standard library, tests hold text in odd encodings and megabytes of tables, and packages are not its own.
+_NOT_LIBRARY = frozenset({"test", "tests", "idle_test", "site-packages", "dist-packages"})
+_NOT_TEXT = frozenset({"__pycache__", "node_modules"})
+
+
+def load_corpus(reference: str) -> Corpus:
+    """Index the text that `reference` names: `python-docs`, `python-source`, or a path to a file or folder.
+
+    python-docs takes about 10 ms (0.5 MB of English prose about the language), python-source 0.2 s (6 MB of code).
+    Raises UsageError, naming the file, where a path is missing, unreadable, not UTF-8, empty or too large.
+    """
+    if reference == "python-docs":
+        return Corpus(reference, _python_docs())
+    if reference == "python-source":
+        return Corpus(reference, _python_source())
+    return Corpus(reference, _user_text(Path(reference)))
+
+
+def _python_docs() -> str:
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise UsageError(
+            "corpus python-docs: this Python was installed without its documentation (pydoc_data); "
+            "use python-source or a path to your own text"
+        ) from error
+    return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+def _python_source() -> str:
+    root = Path(sysconfig.get_path("stdlib"))
+    texts: list[str] = []
+    size = 0
+    for path in _files_under(root, frozenset({".py"}), _NOT_LIBRARY):
+        data = path.read_bytes()
+        size += len(data)
+        if size > _SOURCE_BYTES:
+            break
+        texts.append(data.decode("utf-8", "replace"))
+    if not texts:
+        raise UsageError(f"corpus python-source: no sources under {root}; use python-docs or a path to your own text")
+    return "\n\n".join(texts)
+
+
+def _user_text(root: Path) -> str:
+    if root.is_dir():
+        paths = list(_files_under(root, TEXT_SUFFIXES, _NOT_TEXT))
+        if not paths:
+            raise UsageError(f"corpus {root}: no text files in this folder (looked for {_suffix_list()})")
+    elif root.exists():
+        paths = [root]
+    else:
+        raise UsageError(
+            f"corpus {root}: no such file or folder; give a path to text in UTF-8, or one of {', '.join(BUILT_IN)}"
+        )
+    size = 0
+    texts: list[str] = []
+    for path in paths:
+        text, file_bytes = _read_text(path)
+        size += file_bytes
+        if size > _USER_BYTES:
+            raise UsageError(
+                f"corpus {root}: more than {_USER_BYTES >> 20} MiB of text; every worker holds it in memory, "
+                "so name a smaller file or folder"
+            )
+        texts.append(text)
+    text = "\n\n".join(texts)
+    if not text.strip():
+        raise UsageError(f"corpus {root}: holds no text")
+    return text
+
+
+def _read_text(path: Path) -> tuple[str, int]:
+    try:
+        if path.stat().st_size > _USER_BYTES:
+            return "", _USER_BYTES + 1
+        data = path.read_bytes()
+        return data.decode("utf-8-sig"), len(data)
+    except OSError as error:
+        raise UsageError(f"corpus {path}: can't be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"corpus {path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); convert it, for example with iconv"
+        ) from error
+
+
+def _files_under(root: Path, suffixes: frozenset[str], skipped: frozenset[str]) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if f not in skipped and not f.startswith("."))
+        for name in sorted(names):
+            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):
+                yield Path(folder, name)
+
+
+def _suffix_list() -> str:
+    return " ".join(sorted(TEXT_SUFFIXES))

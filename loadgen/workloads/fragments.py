@@ -1,0 +1,59 @@
+"""Chat messages as JSON bytes: the one place where workloads turn text into fragments of a request body.
+
+Called by the workloads when they build their texts and when a reply goes into the history. A fragment is encoded
+once and then only joined; nothing here may be called again for text that was encoded before.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+Role = Literal["system", "user", "assistant"]
+
+_OPENINGS: dict[str, bytes] = {
+    role: b'{"role":"' + role.encode() + b'","content":"' for role in ("system", "user", "assistant")
+}
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_json(value: Any) -> bytes:
+    """Any JSON value as UTF-8 bytes without spaces."""
+    return _encode(value)
+
+
+def escape_text(text: str) -> bytes:
+    """`text` as the inside of a JSON string, without the quotes, in UTF-8.
+
+    Half of a surrogate pair, which a model can emit and UTF-8 can't hold, becomes a question mark.
+    """
+    try:
+        return _encode(text)[1:-1]
+    except UnicodeEncodeError:
+        return _encode(text.encode("utf-8", "replace").decode())[1:-1]
+
+
+def text_message(role: Role, *escaped: bytes) -> bytes:
+    """One message whose content is the pieces of escaped text, joined."""
+    return b"".join((_OPENINGS[role], *escaped, b'"}'))
+
+
+def assistant_message(text: str, tool_calls: Sequence[tuple[str, str, str]] = ()) -> bytes:
+    """An assistant message for a history; `tool_calls` holds (id, name, arguments as JSON text).
+
+    Beside tool calls, absent text is sent as `""` and not as null: both are legal, but several chat templates render
+    null as the word "None". Reasoning is left out: OpenAI refuses unknown keys in a message.
+    """
+    if not tool_calls:
+        return text_message("assistant", escape_text(text))
+    calls = b",".join(
+        b'{"id":"%b","type":"function","function":{"name":"%b","arguments":"%b"}}'
+        % (escape_text(call_id), escape_text(name), escape_text(arguments))
+        for call_id, name, arguments in tool_calls
+    )
+    return b'{"role":"assistant","content":"%b","tool_calls":[%b]}' % (escape_text(text), calls)
+
+
+def tool_message(call_id: str, escaped: bytes) -> bytes:
+    """The result of one tool call, its text escaped already."""
+    return b'{"role":"tool","tool_call_id":"%b","content":"%b"}' % (escape_text(call_id), escaped)
