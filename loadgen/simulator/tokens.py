@@ -1,0 +1,113 @@
+"""The simulated engine's tokens: text cut into pieces, prompts cut into cacheable blocks, and output text.
+
+Called by server.py. The tokeniser is a regular expression of about four characters a piece: no vocabulary, the pieces
+joined are the text again, and text made here comes back as the same tokens, so that a conversation that grows by the
+server's own replies hits its whole prefix. It must stay quick: a prompt of 100k tokens is cut between other
+streams' tokens, so what was cut before is remembered.
+"""
+
+import re
+import zlib
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+_PIECE = re.compile(r" ?\w{1,6}| ?[^\w\s]{1,4}|\s{1,8}")
+_ENGLISH = (
+    "a all also an and any are as at base be been block both but by cache call can case check code copy could data"
+    " each end error even every fact field file find first fix for form from get give good had has have held here"
+    " how if in index into is it its just keep key kind know last left less line list load long look loop made make"
+    " many may mean mode more most much must name need new next no node not now of off old on once one only open or"
+    " order other out over page part path plan point queue read real right rule run same see send set shape should"
+    " show side size so some source start state step still such sure table take task term test text than that the"
+    " their then there these they thing this those time to token tool true two type unit until up use value very"
+    " wait want was way well were what when where which while who why will with word work would write year yet you"
+)
+# Each is one piece with the space before it, and needs no JSON escape.
+_WORDS = tuple(f" {word}" for word in _ENGLISH.split())
+_REMEMBERED_PROMPTS = 512
+
+
+def tokenise(text: str) -> list[str]:
+    """The tokens of `text`, in order; joined they are `text`."""
+    return _PIECE.findall(text)
+
+
+def output_tokens(count: int, rng: Random) -> list[str]:
+    """`count` tokens of plain English words, each with its leading space."""
+    return rng.choices(_WORDS, k=count)
+
+
+def stop_length(rng: Random, *, median: int = 128, sigma: float = 0.5) -> int:
+    """How long an answer is that nothing cuts off, in tokens: lognormal, at least 1."""
+    return max(1, round(median * rng.lognormvariate(0.0, sigma)))
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A stretch of tokens from the very start. blocks: chained hashes of its full blocks; tail: the tokens beyond."""
+
+    tokens: int
+    blocks: "array[int]"
+    tail: tuple[str, ...]
+
+    def extended(self, pieces: Sequence[str], block_tokens: int) -> "Prefix":
+        """This prefix followed by `pieces`."""
+        run = [*self.tail, *pieces]
+        blocks = self.blocks[:]
+        chain = blocks[-1] if blocks else 0
+        whole = len(run) // block_tokens * block_tokens
+        for start in range(0, whole, block_tokens):
+            chain = hash((chain, *run[start : start + block_tokens]))
+            blocks.append(chain)
+        return Prefix(self.tokens + len(pieces), blocks, tuple(run[whole:]))
+
+
+NOTHING = Prefix(0, array("q"), ())
+
+
+class PromptReader:
+    """Cuts conversations into blocks; a conversation seen before, and now longer, costs only what is new."""
+
+    def __init__(self, block_tokens: int) -> None:
+        self._block_tokens = block_tokens
+        self._seen: OrderedDict[int, Prefix] = OrderedDict()
+
+    def read(self, messages: Sequence[tuple[str, str]]) -> Prefix:
+        """The prompt that `messages`, pairs of (role, text), make."""
+        digests, digest = [], 0
+        for message in messages:
+            digest = hash((digest, message))
+            digests.append(digest)
+        known = next((n for n in range(len(digests), 0, -1) if digests[n - 1] in self._seen), 0)
+        prefix = self._seen[digests[known - 1]] if known else NOTHING
+        if known < len(messages):
+            pieces = [piece for role, text in messages[known:] for piece in _rendered(role, text)]
+            prefix = prefix.extended(pieces, self._block_tokens)
+        self._seen[digest] = prefix
+        self._seen.move_to_end(digest)
+        if len(self._seen) > _REMEMBERED_PROMPTS:
+            self._seen.popitem(last=False)
+        return prefix
+
+    def answered(self, prompt: Prefix, output: Iterable[str]) -> Prefix:
+        """`prompt` and the turn that answers it, as the next prompt of the conversation will have it."""
+        return prompt.extended([_marker("assistant"), *output], self._block_tokens)
+
+
+def seed_of(messages: Sequence[tuple[str, str]], seed: int) -> int:
+    """A seed that is the same in every process for the same conversation and the same `seed`."""
+    checksum = seed
+    for role, text in messages:
+        checksum = zlib.crc32(text.encode("utf-8", "surrogatepass"), zlib.crc32(role.encode(), checksum & 0xFFFFFFFF))
+    return checksum
+
+
+def _marker(role: str) -> str:
+    return f"<|{role}|>"
+
+
+def _rendered(role: str, text: str) -> list[str]:
+    return [_marker(role), *tokenise(text), "<|end|>"]
