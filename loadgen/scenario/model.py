@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from loadgen.scenario.quantities import parse_count, parse_number
-from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize
+from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, some
 
 SHIPPED_CORPORA = ("python-docs", "python-source")
 
@@ -136,7 +136,7 @@ class Target(Part):
     model: Text = "auto"
     dialect: Literal["auto", "openai", "deepseek", "vllm", "sglang", "llamacpp"] = "auto"
     api_key_env: Text = "OPENAI_API_KEY"
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default_factory=dict)
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default_factory=dict, repr=False)
     timeout: Annotated[Timeouts, BeforeValidator(_as_total)] = Field(default_factory=Timeouts)
     ca_file: Text | None = None
 
@@ -272,7 +272,7 @@ class Load(Part):
     burstiness: PositiveNumber = 1.0
     max_in_flight: PositiveCount = 2000
     grace_s: Seconds = Field(default=30.0, alias="grace")
-    stages: Annotated[tuple[StageSpec, ...], Field(min_length=1)]
+    stages: Annotated[tuple[StageSpec, ...], BeforeValidator(some)]
 
     @model_validator(mode="after")
     def _consistent(self) -> "Load":
@@ -342,7 +342,7 @@ class Scenario(Part):
     description: str = ""
     target: Target = Field(default_factory=Target)
     request: RequestOptions = Field(default_factory=RequestOptions)
-    workloads: Annotated[tuple[WorkloadSpec, ...], Field(min_length=1)]
+    workloads: Annotated[tuple[WorkloadSpec, ...], BeforeValidator(some)]
     load: Load
     slos: tuple[Text, ...] = ()
     # Any, for a union would report one mistake once for each member.

@@ -24,6 +24,13 @@ _Z90 = _NORMAL.inv_cdf(0.9)
 _FORMS = ("constant", "cycle", "uniform", "lognormal", "empirical")
 
 
+def some(value: Any) -> Any:
+    """For a list that must not be empty: pydantic's min_length counts valid items, and calls a list of mistakes empty."""
+    if isinstance(value, list | tuple) and not value:
+        raise ValueError("is empty; accepted: a list of at least one")
+    return value
+
+
 class Part(BaseModel):
     """A part of a scenario: frozen, and an unknown key is a mistake."""
 
@@ -66,7 +73,7 @@ class Constant(Distribution, Generic[T]):
 class Cycle(Distribution, Generic[T]):
     """The values of a list, one after the other, over and over."""
 
-    cycle: tuple[T, ...] = Field(min_length=1)
+    cycle: Annotated[tuple[T, ...], BeforeValidator(some)]
 
     def draw(self, rng: Random, ordinal: int) -> float:  # noqa: ARG002
         return self.cycle[ordinal % len(self.cycle)]
@@ -160,7 +167,7 @@ class Lognormal(Distribution, Generic[T]):
 class Empirical(Distribution, Generic[T]):
     """Any of the given values, each equally likely: a sample of what was seen."""
 
-    empirical: tuple[T, ...] = Field(min_length=1)
+    empirical: Annotated[tuple[T, ...], BeforeValidator(some)]
 
     def draw(self, rng: Random, ordinal: int) -> float:  # noqa: ARG002
         return self.empirical[int(rng.random() * len(self.empirical))]

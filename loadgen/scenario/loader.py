@@ -1,0 +1,142 @@
+"""Reads a scenario: YAML text, command-line overrides and environment become the validated model.
+
+Called by the commands and the locustfile. Every mistake is collected and reported with its place; nothing is sent
+and nothing is written here.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from loadgen.errors import ScenarioError
+from loadgen.scenario.document import Document, Location, Mistake, Place, expand, read_document
+from loadgen.scenario.model import SHIPPED_CORPORA, Scenario
+from loadgen.scenario.overrides import Overrides, apply_values, reshape
+from loadgen.scenario.problems import mistakes_of, nearest
+from loadgen.scenario.shipped import find_scenario
+
+REDACTED = "REDACTED"
+
+# A header that is nothing but a reference, perhaps after its scheme, holds no secret and still loads.
+_ONLY_A_REFERENCE = re.compile(r"(?:[A-Za-z]+ )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_URL_USER = re.compile(r"//[^/]*@")
+
+
+@dataclass(frozen=True)
+class LoadedScenario:
+    """A scenario, where it came from, and what it said.
+
+    raw: the YAML data with the overrides applied, paths of files made absolute and `${NAME}` as written; it holds
+    secrets that stand in the file itself, so write `redacted_yaml()` instead.
+    """
+
+    scenario: Scenario
+    path: Path
+    raw: dict[str, Any] = field(repr=False)
+
+    def redacted_yaml(self) -> str:
+        """The scenario as YAML text that loads again: without header values and without a URL's user part."""
+        raw = dict(self.raw)
+        if isinstance(target := raw.get("target"), dict):
+            raw["target"] = target = dict(target)
+            if isinstance(url := target.get("base_url"), str):
+                target["base_url"] = _URL_USER.sub(f"//{REDACTED}@", url)
+            if isinstance(headers := target.get("headers"), dict):
+                target["headers"] = {name: _redacted(value) for name, value in headers.items()}
+        # None: short lists and mappings stay on one line, as people write them.
+        return yaml.safe_dump(raw, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+
+
+def load_scenario(
+    ref: str | Path, *, overrides: Overrides | None = None, environment: Mapping[str, str] = os.environ
+) -> LoadedScenario:
+    """The scenario that `ref`, a path or the name of a shipped one, means.
+
+    Paths in the file are relative to the file, paths in `overrides` to the current folder. Raises ScenarioError with
+    every mistake found, one a line: `file:line:column: field: what is wrong; accepted: ...; did you mean 'x'?`
+    """
+    overrides = overrides or Overrides()
+    path = find_scenario(ref)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path}: can't be read: {error}") from None
+    document = read_document(text, Place(str(path), 1, 1, path.resolve().parent))
+    if not isinstance(document.data, dict):
+        raise ScenarioError(f"{path}:1:1: a scenario is a mapping; accepted: name, workloads, load, ...")
+    apply_values(document, overrides, Place("", base=Path.cwd()))
+    scenario = _validated(document, environment)
+    if overrides.reshapes:
+        reshape(document, scenario.load, overrides)
+        scenario = _validated(document, environment)
+    return LoadedScenario(scenario, path, document.data)
+
+
+def _validated(document: Document, environment: Mapping[str, str]) -> Scenario:
+    """The model; `document` gets absolute paths. Raises ScenarioError with every mistake."""
+    expanded = expand(document, environment)
+    mistakes = expanded.mistakes
+    unset = {mistake.location for mistake in mistakes}
+    mistakes += _resolve_paths(document, expanded, unset)
+    scenario = None
+    try:
+        scenario = Scenario.model_validate(expanded.data)
+    except ValidationError as error:
+        # A variable that is not set would be reported a second time, as a value of the wrong form.
+        mistakes += [found for found in mistakes_of(error, expanded) if found.location not in unset]
+    if scenario is None or mistakes:
+        ordered = sorted(dict.fromkeys(mistakes), key=lambda found: (found.place.line or 0, found.place.column or 0))
+        raise ScenarioError("\n".join(map(str, ordered)))
+    return scenario
+
+
+def _resolve_paths(document: Document, expanded: Document, skip: set[Location]) -> list[Mistake]:
+    """Makes the paths of files absolute in both documents; what does not exist is a mistake."""
+    mistakes = []
+    for location in _path_locations(expanded.data):
+        value = _at(expanded.data, location)
+        if not isinstance(value, str) or not value or location in skip:
+            continue
+        if location[-1] == "corpus" and value in SHIPPED_CORPORA:
+            continue
+        place = document.place_of(location)
+        base = place.base
+        whole = str(base / Path(value).expanduser())
+        if not Path(whole).exists():
+            known = list(SHIPPED_CORPORA) if location[-1] == "corpus" else []
+            accepted = "; accepted: a path" + "".join(f", {name}" for name in known) + f" (relative to {base})"
+            mistakes.append(Mistake(place, location, f"no file or folder {whole}{accepted}{nearest(value, known)}"))
+        written = _at(document.data, location)
+        if not Path(value).is_absolute():
+            _at(document.data, location[:-1])[location[-1]] = str(base / Path(written).expanduser())
+        _at(expanded.data, location[:-1])[location[-1]] = whole
+    return mistakes
+
+
+def _path_locations(data: dict[str, Any]) -> list[Location]:
+    """Where a scenario's data names files, whatever else is wrong with it."""
+    found: list[Location] = []
+    if isinstance(target := data.get("target"), dict) and "ca_file" in target:
+        found.append(("target", "ca_file"))
+    workloads = data.get("workloads")
+    for index, workload in enumerate(workloads if isinstance(workloads, list) else []):
+        for kind, key in (("chat", "corpus"), ("replay", "path")):
+            if isinstance(workload, dict) and workload.get("kind") == kind and key in workload:
+                found.append(("workloads", index, key))
+    return found
+
+
+def _at(data: Any, location: Location) -> Any:
+    for step in location:
+        data = data[step]
+    return data
+
+
+def _redacted(value: Any) -> str:
+    return value if isinstance(value, str) and _ONLY_A_REFERENCE.fullmatch(value) else REDACTED

@@ -1,0 +1,132 @@
+"""Turns what pydantic finds wrong with a scenario into what its author reads: place, field, what, accepted, nearest.
+
+Called by the loader. Never shows the value of a header, which may be a secret.
+"""
+
+import re
+from difflib import get_close_matches
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, Tag, ValidationError
+from pydantic_core import ErrorDetails
+
+from loadgen.scenario.document import Document, Location, Mistake
+from loadgen.scenario.model import Scenario
+
+_KINDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+
+
+def mistakes_of(error: ValidationError, document: Document) -> list[Mistake]:
+    """Every mistake in `error`, placed in the document that was validated."""
+    return [_mistake(details, document) for details in error.errors(include_url=False)]
+
+
+def _mistake(details: ErrorDetails, document: Document) -> Mistake:
+    kind = details["type"]
+    # Parts with an @ are tags of unions: ways through the model, not keys of the file.
+    full = tuple(part for part in details["loc"] if not str(part).startswith("@"))
+    location = _known(full, document.data)
+    if kind in ("missing", "extra_forbidden", "scenario"):
+        # These name a key that need not be there; the others stand at a value, or at what a short form stands for.
+        location = full
+    place = document.place_of(location, key=kind == "extra_forbidden")
+    return Mistake(place, location, _what(details, location))
+
+
+def _known(location: Location, data: Any) -> Location:
+    """The part of `location` that exists in `data`: short forms (`timeout: 5s`) have no deeper keys."""
+    for depth, part in enumerate(location):
+        inside = isinstance(data, dict) and part in data
+        inside = inside or (isinstance(data, list) and isinstance(part, int) and part < len(data))
+        if not inside:
+            return location[:depth]
+        data = data[part]
+    return location
+
+
+def _what(details: ErrorDetails, location: Location) -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind == "scenario":
+        return str(context["what"])
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "extra_forbidden":
+        accepted = _accepted_keys(details["loc"][:-1])
+        return f"unknown key; accepted: {', '.join(accepted)}{nearest(str(location[-1]), accepted)}"
+    if kind == "missing":
+        return "is missing"
+    if kind == "literal_error":
+        values = re.findall(r"'([^']*)'", context["expected"])
+        found = details["input"]
+        hint = nearest(found, values) if isinstance(found, str) else ""
+        return f"{_shown(found)}; accepted: {', '.join(values)}{hint}"
+    return _limits(details, location)
+
+
+def _limits(details: ErrorDetails, location: Location) -> str:
+    """Wrong types and values out of range."""
+    kind, context, found = details["type"], details.get("ctx", {}), details["input"]
+    if kind in ("greater_than_equal", "greater_than"):
+        bound = f"at least {context['ge']:g}" if "ge" in context else f"above {context['gt']:g}"
+        return f"{found!r} is too small; accepted: {bound}"
+    if kind == "string_too_short":
+        return "is empty; accepted: text"
+    if kind == "string_too_long":
+        return f"is too long; accepted: at most {context['max_length']} characters"
+    if kind == "string_pattern_mismatch":
+        accepted = "letters, digits, _ - ." if "." in context["pattern"] else "letters, digits, _ -, no digit first"
+        return f"{found!r} is no name; accepted: {accepted}"
+    expected = {"string_type": "text", "model_type": "a mapping", "dict_type": "a mapping", "tuple_type": "a list"}
+    if kind in expected:
+        quotes = " in quotes" if kind == "string_type" and isinstance(found, int | float) else ""
+        # A header's value is a secret more often than not.
+        shown = "the value" if "headers" in location else _shown(found)
+        return f"{shown} is not {expected[kind]}; accepted: {expected[kind]}{quotes}"
+    return details["msg"]
+
+
+def nearest(name: str, accepted: list[str]) -> str:
+    """`; did you mean 'x'?` for the accepted name closest to `name`, or nothing where none is close."""
+    close = get_close_matches(name, accepted, 1) or get_close_matches(name.lower(), accepted, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "an empty value"
+    if isinstance(value, dict | list):
+        return _KINDS[type(value)]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value)
+
+
+def _accepted_keys(location: Location) -> list[str]:
+    """The keys of the model at a pydantic location (with its tags): found by walking the annotations."""
+    kind: Any = Scenario
+    for part in location:
+        kind = _step(_plain(kind), part)
+    model = _plain(kind)
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _plain(kind: Any) -> Any:
+    """An annotation without Annotated and without `| None`."""
+    while True:
+        if get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
+            continue
+        members = [member for member in get_args(kind) if member is not type(None)]
+        if get_origin(kind) in (Union, UnionType) and len(members) == 1:
+            kind = members[0]
+            continue
+        return kind
+
+
+def _step(kind: Any, part: str | int) -> Any:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return next(info.annotation for name, info in kind.model_fields.items() if part in (info.alias, name))
+    if get_origin(kind) in (Union, UnionType):
+        return next(member for member in get_args(kind) if Tag(str(part)) in getattr(member, "__metadata__", ()))
+    return get_args(kind)[0]
