@@ -4,13 +4,13 @@ Plain data, no behaviour. Seconds, bytes and tokens as plain numbers; None was n
 Schema beside the outputs (`outputs/summary.schema.json`) is generated from these.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from loadgen.metrics.histogram import Dist
 
-SCHEMA = "loadgen.summary/1"
+SCHEMA: Final = "loadgen.summary/1"
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Generator(msgspec.Struct, frozen=True, kw_only=True):
-    """The certificate, over the measured stages. cpu_ratio: the busiest worker's engine thread, mean share of a core."""
+    """The certificate, over the measured stages. cpu_ratio: mean share of a core of the busiest engine thread."""
 
     valid: bool
     reasons: list[str]
@@ -159,21 +159,20 @@ class Cost(msgspec.Struct, frozen=True):
     per_1m_output_tokens: float | None = None
 
 
-class QualityValue(msgspec.Struct, frozen=True):
-    """What a workload alone measures: one figure with its interval."""
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """What a workload alone measures: either one figure with its interval, or a table of columns and rows.
 
-    value: float | None
-    ci_low: float | None
-    ci_high: float | None
-    n: int
-    unit: str
+    The fields of the other form are absent. (One model, for a union of two would need a tag that the contract
+    does not have.)
+    """
 
-
-class QualityTable(msgspec.Struct, frozen=True):
-    """What a workload alone measures: a table."""
-
-    columns: list[str]
-    rows: list[list[str | float | int | None]]
+    value: float | None | msgspec.UnsetType = msgspec.UNSET
+    ci_low: float | None | msgspec.UnsetType = msgspec.UNSET
+    ci_high: float | None | msgspec.UnsetType = msgspec.UNSET
+    n: int | msgspec.UnsetType = msgspec.UNSET
+    unit: str | msgspec.UnsetType = msgspec.UNSET
+    columns: list[str] | msgspec.UnsetType = msgspec.UNSET
+    rows: list[list[str | float | int | None]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class StageSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,7 +199,7 @@ class WorkloadSummary(msgspec.Struct, frozen=True, kw_only=True):
     service: Service
     tokens: Tokens
     cost: Cost
-    quality: dict[str, QualityValue | QualityTable]
+    quality: dict[str, Quality]
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

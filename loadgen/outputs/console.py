@@ -1,0 +1,201 @@
+"""What a person sees: progress while the run lasts, and the table at its end.
+
+Called from the master's greenlets. Starts no thread of its own (a refresh thread would share the master's interpreter
+with gevent's hub): the caller calls `update()`. Where the output is no terminal, a plain line every 5 s instead.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from loadgen.metrics.histogram import Dist
+from loadgen.metrics.live import LiveView
+from loadgen.metrics.plan import RunPlan
+from loadgen.metrics.summary import Latency, Summary, WorkloadSummary
+
+PLAIN_EVERY_S = 5.0
+NOT_MEASURED = "–"
+_LATENCIES = (("ttft_s", "TTFT"), ("ttfo_s", "TTFO"), ("itl_s", "ITL"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))
+
+
+class LiveConsole:
+    """A context manager; `update()` shows a view. Times are counted by the view's own clock."""
+
+    def __init__(self, plan: RunPlan, console: Console | None = None) -> None:
+        self._total_s = plan.stages[-1].end_s
+        self._console = console or Console(stderr=True)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._next_line_s = 0.0
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def update(self, view: LiveView) -> None:
+        """Show this view: redrawn in place on a terminal, else a line if 5 s have passed since the last."""
+        if self._console.is_terminal:
+            self._live.update(self._panel(view), refresh=True)
+        elif view.elapsed_s >= self._next_line_s:
+            self._next_line_s = view.elapsed_s + PLAIN_EVERY_S
+            self._console.print(" | ".join(self._parts(view)), soft_wrap=True, markup=False, highlight=False)
+
+    def _parts(self, view: LiveView) -> list[str]:
+        errors = f"{view.failed} failed" + (f" ({_counts(view.failures)})" if view.failures else "")
+        return [
+            f"{view.elapsed_s:.0f}/{self._total_s:.0f} s {view.stage or ('drain' if view.elapsed_s > 0 else 'start')}",
+            f"{view.requests_per_s:.1f} req/s, {view.in_flight} in flight, {view.sessions_active} sessions",
+            f"TTFT p50 {duration(view.ttft_p50_s)} p99 {duration(view.ttft_p99_s)}",
+            f"ITL p50 {duration(view.itl_p50_s)} p99 {duration(view.itl_p99_s)}",
+            f"{number(view.tokens_per_s)} tokens/s, {number(view.chunks_per_s)} chunks/s",
+            f"{view.ok} ok, {errors}, {view.dropped} dropped",
+            f"generator lag p99 {duration(view.schedule_lag_p99_s)}, loop p99 {duration(view.loop_lag_p99_s)}, "
+            f"cpu {percent(view.cpu_ratio)}, {view.workers} workers",
+        ]
+
+    def _panel(self, view: LiveView) -> Group:
+        parts = self._parts(view)
+        done = min(1.0, max(0.0, view.elapsed_s / self._total_s)) if self._total_s else 1.0
+        filled = round(30 * done)
+        bar = Text("━" * filled, style="green") + Text("━" * (30 - filled), style="dim")
+        lines = [Text(f"{parts[0]}  ", style="bold") + bar, Text(parts[1]), Text("  ".join(parts[2:4])), Text(parts[4])]
+        lines.append(Text(parts[5], style="red" if view.failed or view.dropped else ""))
+        lines.append(Text(parts[6], style="dim"))
+        return Group(*lines)
+
+
+def print_summary(summary: Summary, console: Console, folder: Path | None = None) -> None:
+    """Print the run's figures, the certificate and the verdict; fits 100 columns."""
+    run = summary.run
+    console.print(
+        f"\n[bold]{escape(run.scenario)}[/] · {escape(run.model)} at {escape(run.target)} · "
+        f"{run.duration_s:.1f} s · {run.workers} workers · seed {run.seed}",
+        highlight=False,
+    )
+    console.print(_request_table(summary))
+    console.print(_latency_table(summary))
+    if summary.requests.errors:
+        console.print(f"Failed: {_counts(summary.requests.errors)}", style="red", markup=False, highlight=False)
+    for line in (*_certificate_lines(summary), *_verdict_lines(summary), *(f"Note: {note}" for note in run.notes)):
+        console.print(line, style=_style(line), markup=False, highlight=False)
+    if folder is not None:
+        console.print(f"Run folder: {folder}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _parts_of(summary: Summary) -> list[tuple[str, Summary | WorkloadSummary]]:
+    """The workloads and their total; a workload that is alone is the total."""
+    named: list[tuple[str, Summary | WorkloadSummary]] = list(summary.workloads.items())
+    return [*named, ("total", summary)] if len(named) > 1 else [(name, summary) for name, _ in named]
+
+
+def _request_table(summary: Summary) -> Table:
+    table = Table(box=None, padding=(0, 1), title="Requests in the measured stages", title_justify="left")
+    table.add_column("workload", overflow="fold", max_width=24)
+    for header in ("sent", "ok", "failed", "cut off", "dropped", "req/s", "tokens/s in", "tokens/s out"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for name, part in _parts_of(summary):
+        requests, throughput = part.requests, part.throughput
+        table.add_row(
+            escape(name),
+            *map(str, (requests.sent, requests.ok, requests.failed, requests.cancelled, part.generator.dropped)),
+            number(throughput.requests_per_s),
+            _rate(throughput.input_tokens_per_s, throughput.input_tokens_per_s_known),
+            _rate(throughput.output_tokens_per_s, throughput.output_tokens_per_s_known),
+        )
+    return table
+
+
+def _latency_table(summary: Summary) -> Table:
+    table = Table(box=None, padding=(0, 1), title="Latency from the intended time", title_justify="left")
+    table.add_column("workload", overflow="fold", max_width=24)
+    table.add_column("", no_wrap=True)
+    for header in ("mean", "p50", "p90", "p99", "max", "n"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for name, part in _parts_of(summary):
+        for row, (label, dist) in enumerate(_dists(part.latency)):
+            table.add_row(escape(name) if row == 0 else "", label, *_cells(dist))
+    return table
+
+
+def _dists(latency: Latency) -> Iterable[tuple[str, Dist | None]]:
+    return ((label, getattr(latency, field)) for field, label in _LATENCIES)
+
+
+def _cells(dist: Dist | None) -> list[str]:
+    if dist is None:
+        return [NOT_MEASURED] * 5 + ["0"]
+    return [*map(duration, (dist.mean, dist.p50, dist.p90, dist.p99, dist.max)), str(dist.n)]
+
+
+def _certificate_lines(summary: Summary) -> list[str]:
+    generator = summary.generator
+    figures = (
+        f"schedule lag p99 {_p99(generator.schedule_lag_s)}, loop lag p99 {_p99(generator.loop_lag_s)}, "
+        f"engine {percent(generator.cpu_ratio)} of a core, {number(generator.chunks_per_read)} chunks a read"
+    )
+    if generator.valid:
+        return [f"Generator: valid ({figures})", *(f"  {note}" for note in generator.notes)]
+    return [f"Generator: INVALID ({figures})", *(f"  {reason}" for reason in generator.reasons)]
+
+
+def _p99(dist: Dist | None) -> str:
+    return duration(None if dist is None else dist.p99)
+
+
+def _verdict_lines(summary: Summary) -> list[str]:
+    slos = summary.verdict.slos
+    if not slos:
+        return [f"Verdict: {summary.verdict.outcome} (the scenario states no SLO)"]
+    lines = [f"Verdict: {summary.verdict.outcome}"]
+    return [*lines, *(f"  {slo.expression}: {slo.outcome.replace('not_judged', 'not judged yet')}" for slo in slos)]
+
+
+def _style(line: str) -> str:
+    if "INVALID" in line or line.startswith("Verdict: invalid"):
+        return "bold red"
+    return "yellow" if line.startswith("Note:") else ""
+
+
+def _rate(value: float | None, known: float | None) -> str:
+    if value is None and known:
+        return f"≥{number(known)}"
+    return number(value)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+def number(value: float | None) -> str:
+    """A plain figure of at most 3 decimals' worth; a dash where it was not measured."""
+    if value is None:
+        return NOT_MEASURED
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def percent(ratio: float | None) -> str:
+    """A share as a percentage; a dash where it was not measured."""
+    return NOT_MEASURED if ratio is None else f"{ratio:.0%}"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration with 3 digits and its unit; a dash where it was not measured."""
+    if seconds is None:
+        return NOT_MEASURED
+    for limit, scale, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if seconds < limit:
+            value = seconds * scale
+            return f"{value:.0f} {unit}" if value >= 100 or unit == "µs" else f"{value:.3g} {unit}"
+    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:.0f} s"
