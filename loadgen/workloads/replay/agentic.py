@@ -134,7 +134,7 @@ def _decode(data: bytes) -> _Line:
         return _LINE.decode(data)
     except msgspec.ValidationError as error:
         raise _LineError(str(error).replace("`$.", "`")) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _LineError(f"not a JSON object in UTF-8: {error}") from None
 
 

@@ -7,7 +7,7 @@ recorded history is a slice of a tuple.
 `assistant: live` sends the model's own answers. Its tool calls bear ids of its own, so recorded results are handed
 out by position: the first call gets the first result, and so on. A call with no recorded result gets an empty one, for
 a call must be answered; results left over, all of them where the model called nothing, follow as a user message.
-A call without an id gets one, and a call whose arguments are no JSON object counts as not made: servers refuse a
+A call without an id of its own gets one, and a call whose arguments are no JSON object counts as not made: servers refuse a
 history that holds one.
 """
 
@@ -101,14 +101,14 @@ class LiveSession:
 
 def _live_exchange(last: Reply, step: Step, *, number: int) -> list[bytes]:
     """The model's answer and the recorded tool results, as messages that go together."""
-    calls = [
-        (call.id or f"call_{number}_{index}", call.name, call.arguments)
-        for index, call in enumerate(last.tool_calls)
-        if is_json_object(call.arguments)
-    ]
+    calls: dict[str, tuple[str, str, str]] = {}
+    for index, call in enumerate(last.tool_calls):
+        if is_json_object(call.arguments):
+            call_id = call.id if call.id and call.id not in calls else f"call_{number}_{index}"
+            calls[call_id] = (call_id, call.name, call.arguments)
     results = step.tool_results
-    messages = [assistant_message(last.text, calls)]
-    for index, (call_id, _, _) in enumerate(calls):
+    messages = [assistant_message(last.text, tuple(calls.values()))]
+    for index, call_id in enumerate(calls):
         messages.append(tool_message(call_id, results[index] if index < len(results) else b""))
     if len(results) > len(calls):
         messages.append(text_message("user", b"\\n\\n".join(results[len(calls) :])))
