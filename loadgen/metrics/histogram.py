@@ -181,7 +181,12 @@ class Histogram:
         self.sum_ns += sum_ns
 
     def quantile(self, q: float) -> float | None:
-        """The q-quantile (0 < q <= 1) in seconds by nearest rank, ceil(q n); None where empty.
+        """The q-quantile (0 < q <= 1) in seconds; None where empty."""
+        found = self.quantile_ns(q)
+        return None if found is None else found / 1e9
+
+    def quantile_ns(self, q: float) -> int | None:
+        """The q-quantile (0 < q <= 1) in ns by nearest rank, ceil(q n); None where empty.
 
         A bucket answers with its highest equivalent value, as HdrHistogram's getValueAtPercentile does, held within
         the exact minimum and maximum.
@@ -191,7 +196,7 @@ class Histogram:
         # 0.99 * 100 is 99.00000000000001 in some products: round before the ceiling, else the rank is one too high.
         rank = max(1, int(-(-round(q * self.n, 6) // 1)))
         index = int(np.searchsorted(np.cumsum(self._counts), rank))
-        return min(max(highest_us(index) * 1000, self.min_ns), self.max_ns) / 1e9
+        return min(max(highest_us(index) * 1000, self.min_ns), self.max_ns)
 
     def dist(self) -> Dist | None:
         """The distribution in seconds; None where nothing was measured."""

@@ -24,8 +24,9 @@ class Recent(msgspec.Struct, frozen=True):
 class LiveView(msgspec.Struct, frozen=True):
     """Rates are per second over the window, quantiles of the turns that ended in it; counts are since the start.
 
-    stage: None in the drain and before the start. A None was not measured in the window. tokens_per_s: the known output
-    tokens of the turns that ended. cpu_ratio: the busiest worker's engine thread, last second.
+    requests_per_s counts ok turns, as the summary does. stage: None in the drain and before the start. tokens_per_s:
+    the known output tokens of the turns that ended. cpu_ratio: the busiest worker's engine thread, last second.
+    A None was not measured in the window.
     """
 
     elapsed_s: float
@@ -73,7 +74,7 @@ def view_of(
         elapsed_s=now_s,
         stage=None if stage is None else plan.stages[stage].name,
         workers=len(cpu),
-        requests_per_s=sum(counted.ok + counted.failed for counted in counters) / span_s,
+        requests_per_s=sum(counted.ok for counted in counters) / span_s,
         chunks_per_s=sum(item.chunks for item in window) / span_s,
         tokens_per_s=sum(counted.tokens[1] for counted in counters) / span_s if tokens_known else None,
         in_flight=sum(gauge.in_flight for gauge in gauges),

@@ -6,10 +6,12 @@ Made by the recorder. The field names are a contract with the tools that read th
 import msgspec
 
 
-class Record(msgspec.Struct, frozen=True):
+# Holds nothing that could refer back to it, so the garbage collector need not look at it.
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One turn. *_s are seconds; intended_s to end_s are offsets from the run's start, the others durations.
 
-    A None was not measured. Gap quantiles are nearest rank over this turn's gaps, None below 2 (p50) or 100 (p99).
+    A None was not measured. Gap quantiles are nearest rank over this turn's gaps, None below 2 (p50) or 100 (p99);
+    of a reply of over 4,096 chunks within 0.1 %.
     """
 
     run: str

@@ -9,12 +9,12 @@ import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator
 from operator import sub
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import msgspec
 
 from loadgen.metrics.counters import Counters
-from loadgen.metrics.histogram import FOLD_AT, PendingHistogram
+from loadgen.metrics.histogram import FOLD_AT, Histogram, PendingHistogram
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.record import Record
 from loadgen.metrics.snapshot import (
@@ -31,8 +31,19 @@ from loadgen.metrics.turn import TurnMeasurement
 # 32 KiB of record lines at gzip level 1 hold the loop for about 0.4 ms.
 _COMPRESS_BYTES = 32 * 1024
 _ERROR_CHARS = 200
+# The gaps of a longer reply wait for the snapshot, a piece at a time: 384,000 of them would hold the loop for 100 ms.
+LONG_CHUNKS = 4096
+_GAPS_A_PIECE = 2048
 _GZIP_WBITS = 31
 _METRICS: tuple[TurnMetric, ...] = get_args(TurnMetric)
+
+
+class _Gaps(NamedTuple):
+    """One turn's gap quantiles in ns."""
+
+    p50: int | None
+    p99: int | None
+    longest: int | None
 
 
 class _Cell:
@@ -67,13 +78,14 @@ class _Cell:
 class _Delta:
     """Everything since the last snapshot. Replaced as a whole, so that sums and records are of the same turns."""
 
-    __slots__ = ("cells", "cpu", "lines", "loop_lag")
+    __slots__ = ("cells", "cpu", "lines", "long", "loop_lag")
 
     def __init__(self) -> None:
         self.cells: dict[tuple[int, int], _Cell] = {}
         self.loop_lag: dict[int, PendingHistogram] = {}
         self.cpu: list[CpuSample] = []
         self.lines = bytearray()
+        self.long: list[tuple[_Cell, TurnMeasurement]] = []
 
     def cell(self, stage: int, workload: int) -> _Cell:
         found = self.cells.get((stage, workload))
@@ -126,7 +138,8 @@ class Recorder:
         cell = self._delta.cell(m.stage, workload)
         counters = cell.counters
         stamps = m.chunk_stamps
-        gaps = list(map(sub, stamps[1:], stamps))
+        is_long = len(stamps) > LONG_CHUNKS
+        gaps = [] if is_long else list(map(sub, stamps[1:], stamps))
         tpot_ns = _tpot_ns(m)
 
         counters.chunks += len(stamps)
@@ -161,7 +174,11 @@ class Recorder:
         if token_bearing:
             _count_tokens(counters, m)
         self._attribute(m, workload, token_bearing)
-        self._write_line(m, gaps, tpot_ns)
+        if is_long:
+            self._delta.long.append((cell, m))
+        else:
+            gaps.sort()
+            self._write_line(self._delta.lines, m, _gap_quantiles(gaps), tpot_ns)
 
     @staticmethod
     def _times(cell: _Cell, m: TurnMeasurement, gaps: list[int]) -> None:
@@ -220,7 +237,7 @@ class Recorder:
         else:
             counters.window_output += m.output_tokens * part
 
-    def _write_line(self, m: TurnMeasurement, gaps: list[int], tpot_ns: int | None) -> None:
+    def _write_line(self, lines: bytearray, m: TurnMeasurement, gaps: _Gaps, tpot_ns: int | None) -> None:
         """Append the turn's JSON line.
 
         Offsets are integer ns over 1e9: the nearest double prints with at most 9 decimals.
@@ -228,8 +245,6 @@ class Recorder:
         origin, intended, sent = self._origin_ns, m.intended_ns, m.sent_ns
         first = m.first_output_ns if m.streamed else None
         answer = m.first_answer_ns if m.streamed else None
-        gaps = sorted(gaps) if m.streamed else []
-        n = len(gaps)
         line = Record(
             run=self._plan.run_id,
             session=m.session,
@@ -250,9 +265,9 @@ class Recorder:
             service_ttft_s=None if first is None or sent is None else (first - sent) / 1e9,
             service_e2e_s=None if sent is None else (m.end_ns - sent) / 1e9,
             chunks=len(m.chunk_stamps),
-            itl_p50_s=gaps[(n - 1) // 2] / 1e9 if n >= 2 else None,
-            itl_p99_s=gaps[(99 * n + 99) // 100 - 1] / 1e9 if n >= 100 else None,
-            itl_max_s=gaps[-1] / 1e9 if n else None,
+            itl_p50_s=None if gaps.p50 is None else gaps.p50 / 1e9,
+            itl_p99_s=None if gaps.p99 is None else gaps.p99 / 1e9,
+            itl_max_s=None if gaps.longest is None else gaps.longest / 1e9,
             reads=m.reads,
             input_tokens_asked=m.input_tokens_asked,
             input_tokens=m.input_tokens,
@@ -269,7 +284,6 @@ class Recorder:
             reconnects=m.reconnects,
             cost=None,
         )
-        lines = self._delta.lines
         self._json.encode_into(line, lines, -1)
         lines += b"\n"
 
@@ -281,6 +295,9 @@ class Recorder:
         delta, self._delta = self._delta, _Delta()
         self._seq += 1
         seq, at_s = self._seq, (now_ns - self._origin_ns) / 1e9
+        for cell, m in delta.long:
+            gaps = yield from _long_gaps(cell, m)
+            self._write_line(delta.lines, m, gaps, _tpot_ns(m))
         histograms: list[KeyedHistogram] = []
         for (stage, workload), cell in delta.cells.items():
             for metric in _METRICS:
@@ -321,6 +338,36 @@ def _tpot_ns(m: TurnMeasurement) -> int | None:
     if tokens <= 1:
         return None
     return round((m.chunk_stamps[-1] - m.chunk_stamps[0]) / (tokens - 1))
+
+
+def _gap_quantiles(gaps: list[int]) -> _Gaps:
+    """Of ascending gaps, by nearest rank."""
+    n = len(gaps)
+    return _Gaps(
+        p50=gaps[(n - 1) // 2] if n >= 2 else None,
+        p99=gaps[(99 * n + 99) // 100 - 1] if n >= 100 else None,
+        longest=gaps[-1] if n else None,
+    )
+
+
+def _long_gaps(cell: _Cell, m: TurnMeasurement) -> Generator[None, None, _Gaps]:
+    """Take in the gaps of a long reply a piece at a time; its own quantiles come from a histogram."""
+    stamps, own = m.chunk_stamps, PendingHistogram()
+    keep = m.outcome in ("ok", "cancelled")
+    for start in range(0, len(stamps) - 1, _GAPS_A_PIECE):
+        piece = stamps[start : start + _GAPS_A_PIECE + 1]
+        gaps = list(map(sub, piece[1:], piece))
+        own.values.fromlist(gaps)
+        own.fold()
+        if keep:
+            cell.itl.values.fromlist(gaps)
+            if len(cell.itl.values) >= FOLD_AT:
+                cell.itl.fold()
+        yield
+    whole = Histogram()
+    if sparse := own.drain():
+        whole.merge(sparse)
+    return _Gaps(p50=whole.quantile_ns(0.5), p99=whole.quantile_ns(0.99), longest=whole.max_ns)
 
 
 def _bears_tokens(m: TurnMeasurement) -> bool:

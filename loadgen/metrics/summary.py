@@ -166,9 +166,9 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     does not have.)
     """
 
-    value: float | None | msgspec.UnsetType = msgspec.UNSET
-    ci_low: float | None | msgspec.UnsetType = msgspec.UNSET
-    ci_high: float | None | msgspec.UnsetType = msgspec.UNSET
+    value: float | msgspec.UnsetType | None = msgspec.UNSET
+    ci_low: float | msgspec.UnsetType | None = msgspec.UNSET
+    ci_high: float | msgspec.UnsetType | None = msgspec.UNSET
     n: int | msgspec.UnsetType = msgspec.UNSET
     unit: str | msgspec.UnsetType = msgspec.UNSET
     columns: list[str] | msgspec.UnsetType = msgspec.UNSET

@@ -142,12 +142,11 @@ def _cells(dist: Dist | None) -> list[str]:
 def _certificate_lines(summary: Summary) -> list[str]:
     generator = summary.generator
     figures = (
-        f"schedule lag p99 {_p99(generator.schedule_lag_s)}, loop lag p99 {_p99(generator.loop_lag_s)}, "
+        f"  schedule lag p99 {_p99(generator.schedule_lag_s)}, loop lag p99 {_p99(generator.loop_lag_s)}, "
         f"engine {percent(generator.cpu_ratio)} of a core, {number(generator.chunks_per_read)} chunks a read"
     )
-    if generator.valid:
-        return [f"Generator: valid ({figures})", *(f"  {note}" for note in generator.notes)]
-    return [f"Generator: INVALID ({figures})", *(f"  {reason}" for reason in generator.reasons)]
+    outcome = "Generator: valid" if generator.valid else "Generator: INVALID, it was the bottleneck itself"
+    return [outcome, *(f"  {line}" for line in (*generator.reasons, *generator.notes)), figures]
 
 
 def _p99(dist: Dist | None) -> str:
@@ -194,8 +193,7 @@ def duration(seconds: float | None) -> str:
     """A duration with 3 digits and its unit; a dash where it was not measured."""
     if seconds is None:
         return NOT_MEASURED
-    for limit, scale, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
-        if seconds < limit:
-            value = seconds * scale
-            return f"{value:.0f} {unit}" if value >= 100 or unit == "µs" else f"{value:.3g} {unit}"
-    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:.0f} s"
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    value, unit = (seconds * 1e3, "ms") if seconds < 1 else (seconds, "s")
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
