@@ -7,8 +7,8 @@ recorded history is a slice of a tuple.
 `assistant: live` sends the model's own answers. Its tool calls bear ids of its own, so recorded results are handed
 out by position: the first call gets the first result, and so on. A call with no recorded result gets an empty one, for
 a call must be answered; results left over, all of them where the model called nothing, follow as a user message.
-A call without an id of its own gets one, and a call whose arguments are no JSON object counts as not made: servers refuse a
-history that holds one.
+A call without an id of its own gets one. A call whose arguments are no JSON object counts as not made, because
+servers refuse a history that holds one.
 """
 
 from collections.abc import Sequence
