@@ -6,6 +6,7 @@ A child stops when its stdin closes, so it never outlives the process that start
 import json
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,14 +42,19 @@ class ServerProcess:
         self._command = [sys.executable, "-m", module, *arguments, "--exit-with-stdin"]
 
     def __enter__(self) -> Self:
+        # A file, not a pipe: nobody reads it while the child runs, and a full pipe would stop the child.
+        self._complaints = tempfile.TemporaryFile()
         self._child = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints, text=True
         )
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
         if not line.startswith(_READY):
-            _, complaint = self._child.communicate()
-            raise RuntimeError(f"{' '.join(self._command)} ended with {self._child.returncode}: {complaint.strip()}")
+            self._child.communicate()
+            self._complaints.seek(0)
+            complaint = self._complaints.read().decode("utf-8", "replace").strip()
+            self._complaints.close()
+            raise RuntimeError(f"{' '.join(self._command)} ended with {self._child.returncode}: {complaint}")
         self.url = line.removeprefix(_READY).split()[0]
         self.pid = self._child.pid
         return self
@@ -66,6 +72,7 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.communicate()
+        self._complaints.close()
         return self._child.returncode
 
 

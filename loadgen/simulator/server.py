@@ -250,19 +250,15 @@ class Simulator:
         sent = await answer.more(0)
         await response.prepare(request)
         data = events.role() + b"".join(events.token(piece.encode()) for piece in pieces[:sent])
-        first_ns = 0
-        while True:
-            if sent == job.output_tokens:
-                counts = wire.usage(job.prompt_tokens, job.output_tokens, job.cached_tokens)
-                data += events.finish(reason, counts if with_usage else None)
-            written_ns = time.monotonic_ns()
-            first_ns = first_ns or written_ns
+        first_ns = last_ns = time.monotonic_ns()
+        while sent < job.output_tokens:
             await response.write(data)
-            if sent == job.output_tokens:
-                await response.write_eof()
-                return response, first_ns, written_ns
             before, sent = sent, await answer.more(sent)
             data = b"".join(events.token(piece.encode()) for piece in pieces[before:sent])
+            last_ns = time.monotonic_ns()
+        counts = wire.usage(job.prompt_tokens, job.output_tokens, job.cached_tokens)
+        await response.write_eof(data + events.finish(reason, counts if with_usage else None))
+        return response, first_ns, last_ns
 
     def _keep_stamps(self, completion_id: str, received_ns: int, first_ns: int, last_ns: int) -> None:
         self._stamps[completion_id] = {

@@ -82,9 +82,8 @@ def read_request(body: bytes) -> ChatRequest:
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError as error:
-        what, _, where = str(error).rpartition(" - at `$")
-        param = where.strip("`.") or None
-        raise RefusedError(400, what or str(error), code="invalid_value", param=param) from error
+        what, _, where = str(error).partition(" - at `$")
+        raise RefusedError(400, what, code="invalid_value", param=where.strip("`.") or None) from error
     except msgspec.DecodeError as error:
         raise RefusedError(400, f"The body is not JSON: {error}", code="invalid_json") from error
 
