@@ -93,12 +93,10 @@ def read_document(text: str, origin: Place) -> Document:
 
     Raises ScenarioError, with the place, where the text is no YAML; other mistakes are in the result.
     """
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
-        if root is None:
-            return Document(None, {(): origin})
-        return _Reader(loader, origin).read(root)
+        return _Reader(loader, origin).read(root) if root else Document(None, {(): origin})
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
@@ -107,8 +105,6 @@ def read_document(text: str, origin: Place) -> Document:
         raise ScenarioError(f"{origin}: not YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise ScenarioError(f"{origin}: nested too deeply to be a scenario") from None
-    finally:
-        loader.dispose()
 
 
 def expand(document: Document, environment: Mapping[str, str]) -> Document:

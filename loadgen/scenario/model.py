@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from loadgen.scenario.quantities import parse_count, parse_number
-from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, some
+from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 
 SHIPPED_CORPORA = ("python-docs", "python-source")
 
@@ -191,10 +191,10 @@ class ChatSpec(Part):
     kind: Literal["chat"] = "chat"
     name: Label
     weight: PositiveNumber = 1.0
-    turns: Size = Constant(constant=1)
-    prompt_tokens: Size = Constant(constant=200)
+    turns: Size = Constant[Tokens](constant=1)
+    prompt_tokens: Size = Constant[Tokens](constant=200)
     output_tokens: Size | None = None
-    think_time: TimeSize = Constant(constant=0)
+    think_time: TimeSize = Constant[Seconds](constant=0)
     corpus: Text = "python-docs"
     prefix: Prefix | None = None
 

@@ -35,14 +35,16 @@ def _mistake(details: ErrorDetails, document: Document) -> Mistake:
 
 
 def _known(location: Location, data: Any) -> Location:
-    """The part of `location` that exists in `data`: short forms (`timeout: 5s`) have no deeper keys."""
-    for depth, part in enumerate(location):
-        inside = isinstance(data, dict) and part in data
-        inside = inside or (isinstance(data, list) and isinstance(part, int) and part < len(data))
-        if not inside:
-            return location[:depth]
+    """The part of `location` that exists in `data`: short forms (`timeout: 5s`, `turns: [1, 3]`) lack some keys."""
+    known: Location = ()
+    for part in location:
+        if isinstance(data, list) and isinstance(part, str):
+            continue
+        if not (part in data if isinstance(data, dict) else isinstance(data, list)):
+            break
+        known = (*known, part)
         data = data[part]
-    return location
+    return known
 
 
 def _what(details: ErrorDetails, location: Location) -> str:

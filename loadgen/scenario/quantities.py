@@ -70,7 +70,7 @@ def format_duration(seconds: float) -> str:
         count = round(seconds * parts)
         if 0 < count < 1_000 and count / parts == seconds:
             return f"{count}{unit}"
-    return f"{seconds!r}s"
+    return f"{float(seconds)!r}".removesuffix(".0") + "s"
 
 
 def format_count(count: int) -> str:

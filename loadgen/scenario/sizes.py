@@ -25,7 +25,7 @@ _FORMS = ("constant", "cycle", "uniform", "lognormal", "empirical")
 
 
 def some(value: Any) -> Any:
-    """For a list that must not be empty: pydantic's min_length counts valid items, and calls a list of mistakes empty."""
+    """For a list that must not be empty: pydantic's min_length calls a list empty whose items are all mistaken."""
     if isinstance(value, list | tuple) and not value:
         raise ValueError("is empty; accepted: a list of at least one")
     return value
