@@ -67,19 +67,19 @@ class Profile:
         return math.exp(rng.gauss(-sigma * sigma / 2, sigma)) if sigma else 1.0
 
 
-# `default` is a small model on a laptop-sized accelerator: TTFT of 200 tokens about 45 ms, 16 to 25 ms a token.
+# `default` is a small model on a laptop-sized accelerator: TTFT of 200 tokens about 40 ms, 16 to 25 ms a token.
 # `fast` makes tests quick. `slow` is a large model on too little hardware: it queues early.
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         "default": Profile(
-            prefill_tokens_per_s=20_000,
-            prefill_overhead_s=0.018,
+            prefill_tokens_per_s=10_000,
+            prefill_overhead_s=0.004,
             step_base_s=0.016,
             decode_per_sequence_s=0.000_1,
             decode_per_kv_token_s=0.000_000_02,
             max_batch=64,
             kv_tokens=1_048_576,
-            prefill_budget=2048,
+            prefill_budget=1024,
             context_length=262_144,
             jitter_sigma=0.05,
         ),

@@ -1,0 +1,57 @@
+"""The timing model: what a step costs."""
+
+from random import Random
+from statistics import fmean
+
+import pytest
+
+from loadgen.simulator.batching import SimRequest, simulate
+from loadgen.simulator.timing import PROFILES, Profile
+
+
+def _profile(**changes: float) -> Profile:
+    values = {
+        "prefill_tokens_per_s": 1000.0,
+        "prefill_overhead_s": 0.01,
+        "step_base_s": 0.02,
+        "decode_per_sequence_s": 0.001,
+        "decode_per_kv_token_s": 0.00001,
+        "max_batch": 4,
+        "kv_tokens": 1600,
+        "prefill_budget": 100,
+        "context_length": 800,
+    }
+    return Profile(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_a_step_is_the_sum_of_its_parts() -> None:
+    assert _profile().step_s(prefill_tokens=50, new_requests=2, sequences=3, kv_tokens=400) == pytest.approx(
+        0.02 + 0.05 + 0.02 + 0.003 + 0.004
+    )
+
+
+def test_jitter_leaves_the_mean_alone() -> None:
+    profile, rng = _profile(jitter_sigma=0.2), Random(1)
+    factors = [profile.jitter(rng) for _ in range(20_000)]
+    assert fmean(factors) == pytest.approx(1.0, abs=0.005)
+    assert min(factors) > 0
+    assert max(factors) > 1.5
+
+
+def test_without_sigma_there_is_no_jitter() -> None:
+    assert _profile().jitter(Random(1)) == 1.0
+
+
+@pytest.mark.parametrize("changes", [{"kv_tokens": 799}, {"kv_tokens": 815, "context_length": 810}])
+def test_a_cache_too_small_for_one_request_is_refused(changes: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="kv_tokens must hold"):
+        _profile(**changes)
+
+
+def test_the_default_profile_feels_like_a_laptop() -> None:
+    (alone,) = simulate([SimRequest(0.0, 200, 100)], PROFILES["default"], seed=1)
+    assert alone.token_s is not None
+    assert 0.03 < alone.token_s[0] < 0.08
+    tpot_s = (alone.token_s[-1] - alone.token_s[0]) / 99
+    crowded_s = PROFILES["default"].step_s(prefill_tokens=0, new_requests=0, sequences=48, kv_tokens=48 * 300)
+    assert 0.015 < tpot_s < crowded_s < 0.025
