@@ -31,6 +31,8 @@ _INSTRUCTIONS = (
     b"List the facts that can be learned from this text:\\n\\n",
     b"Write a short review of this text, with one example:\\n\\n",
 )
+# Hexadecimal is dense: 14 digits are 9.2 tokens to DeepSeek's tokenizer, not the 3 that their length suggests.
+_NONCE_TOKENS = 9
 _SYSTEM_OPENING = b"Answer with the help of this reference text.\\n\\n"
 
 
@@ -47,7 +49,7 @@ class ChatWorkload:
         if spec.prefix is not None and spec.prefix.scope == "all":
             # Seeding by a string is stable across processes and Python versions (SHA-512, documented).
             rng = Random(f"prefix of {self.name}, seed {seed}")
-            self._shared_prefix = self._prefix_text(rng, ordinal=0, opening=_SYSTEM_OPENING)
+            self._shared_prefix = self._prefix_text(rng, ordinal=0, nonce=b"")
 
     def session(self, ordinal: int, rng: Random) -> "ChatSession":
         """Session `ordinal`. It keeps `rng` and draws each turn from it, so `rng` must be the session's own."""
@@ -61,25 +63,29 @@ class ChatWorkload:
         """The system message in front of a session or turn, and its size in tokens as asked."""
         if self._shared_prefix is not None:
             return self._shared_prefix
-        return self._prefix_text(rng, ordinal, opening=_nonce(rng) + _SYSTEM_OPENING)
+        return self._prefix_text(rng, ordinal, nonce=_nonce(rng))
 
     def user_message(self, rng: Random, tokens: int, *, nonce: bytes) -> bytes:
         """A user message of about `tokens` tokens: nonce, instruction and a passage, which gives way to the others.
 
         Where the size leaves no room for an instruction, it is left out.
         """
-        room = self.sizer.chars(tokens) - len(nonce)
+        room = self._room(tokens, nonce)
         instruction = _INSTRUCTIONS[int(rng.random() * len(_INSTRUCTIONS))]
         if room < 2 * len(instruction):
             instruction = b""
         passage = self.corpus.escaped_passage(rng, max(1, room - len(instruction)))
         return text_message("user", nonce, instruction, passage)
 
-    def _prefix_text(self, rng: Random, ordinal: int, *, opening: bytes) -> tuple[bytes, int]:
+    def _prefix_text(self, rng: Random, ordinal: int, *, nonce: bytes) -> tuple[bytes, int]:
         assert self.spec.prefix is not None
         tokens = self.spec.prefix.tokens.draw_tokens(rng, ordinal)
-        chars = max(1, self.sizer.chars(tokens) - len(opening))
-        return text_message("system", opening, self.corpus.escaped_passage(rng, chars)), tokens
+        chars = max(1, self._room(tokens, nonce) - len(_SYSTEM_OPENING))
+        return text_message("system", nonce, _SYSTEM_OPENING, self.corpus.escaped_passage(rng, chars)), tokens
+
+    def _room(self, tokens: int, nonce: bytes) -> int:
+        """How many characters are left of a text of `tokens` tokens behind a nonce, which may be empty."""
+        return self.sizer.chars(tokens - _NONCE_TOKENS if nonce else tokens)
 
 
 class ChatSession:

@@ -82,10 +82,22 @@ def test_think_time_comes_before_every_turn_but_the_first() -> None:
 
 @pytest.mark.parametrize("tokens", [30, 200, 5000, 200_000])
 def test_a_user_message_has_the_size_asked_for(tokens: int) -> None:
-    (turn,) = turns_of(chat(turns=1, prompt_tokens=tokens).session(0, Random(1)))
-    content = messages_of(turn)[0]["content"]
+    second = turns_of(chat(turns=2, prompt_tokens=tokens).session(0, Random(1)))[1]
+    content = messages_of(second)[-1]["content"]
     # Escapes in the instruction count double, which is a character or two.
     assert len(content) == pytest.approx(tokens * CHARS_PER_TOKEN, abs=4)
+
+
+def test_the_tokens_of_a_session_s_nonce_are_taken_off_its_first_message() -> None:
+    (turn,) = turns_of(chat(turns=1, prompt_tokens=200).session(0, Random(1)))
+    nonce, text = messages_of(turn)[0]["content"].split(" ", 1)
+    assert int(nonce, 16) > 0
+    assert len(text) == pytest.approx((200 - 9) * CHARS_PER_TOKEN, abs=4)
+
+
+def test_a_prompt_smaller_than_its_nonce_still_says_something() -> None:
+    (turn,) = turns_of(chat(turns=1, prompt_tokens=1).session(0, Random(1)))
+    assert len(messages_of(turn)[0]["content"].split(" ", 1)[1]) == 1
 
 
 def test_sizes_of_a_list_are_cycled_through_by_session_and_turn() -> None:
@@ -171,7 +183,8 @@ def test_a_prefix_for_the_turn_leaves_a_cache_nothing_to_hit() -> None:
 @pytest.mark.parametrize("scope", ["all", "session", "turn"])
 def test_a_prefix_has_the_size_asked_for(scope: str) -> None:
     turn = turns_of(chat(prefix={"tokens": 2000, "scope": scope}).session(0, Random(0)))[0]
-    assert len(messages_of(turn)[0]["content"]) == pytest.approx(2000 * CHARS_PER_TOKEN, abs=4)
+    # A nonce is less text for its tokens.
+    assert len(messages_of(turn)[0]["content"]) == pytest.approx(2000 * CHARS_PER_TOKEN, abs=30)
 
 
 def test_a_chat_has_no_recorded_clock() -> None:
