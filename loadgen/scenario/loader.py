@@ -70,7 +70,7 @@ def load_scenario(
     document = read_document(text, Place(str(path), 1, 1, path.resolve().parent))
     if not isinstance(document.data, dict):
         raise ScenarioError(f"{path}:1:1: a scenario is a mapping; accepted: name, workloads, load, ...")
-    apply_values(document, overrides, Place("", base=Path.cwd()))
+    apply_values(document, overrides, Path.cwd())
     scenario = _validated(document, environment)
     if overrides.reshapes:
         reshape(document, scenario.load, overrides)
@@ -107,14 +107,15 @@ def _resolve_paths(document: Document, expanded: Document, skip: set[Location]) 
             continue
         place = document.place_of(location)
         base = place.base
-        whole = str(base / Path(value).expanduser())
-        if not Path(whole).exists():
+        # os.path, for pathlib raises on a name that is too long or a ~user who does not exist.
+        whole = os.path.join(base, os.path.expanduser(value))
+        if not os.path.exists(whole):
             known = list(SHIPPED_CORPORA) if location[-1] == "corpus" else []
             accepted = "; accepted: a path" + "".join(f", {name}" for name in known) + f" (relative to {base})"
             mistakes.append(Mistake(place, location, f"no file or folder {whole}{accepted}{nearest(value, known)}"))
         written = _at(document.data, location)
-        if not Path(value).is_absolute():
-            _at(document.data, location[:-1])[location[-1]] = str(base / Path(written).expanduser())
+        if not os.path.isabs(value):
+            _at(document.data, location[:-1])[location[-1]] = os.path.join(base, os.path.expanduser(written))
         _at(expanded.data, location[:-1])[location[-1]] = whole
     return mistakes
 

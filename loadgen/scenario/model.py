@@ -157,6 +157,11 @@ def _body_keys(body: dict[str, Any]) -> dict[str, Any]:
     for key, place in _OWN_BODY_KEYS.items():
         if key in body:
             raise ValueError(f"{key!r} can't be set here; accepted: any other key of the request ({key!r} is {place})")
+    try:
+        json.dumps(body, allow_nan=False)
+    except (TypeError, ValueError):
+        # YAML reads 2026-01-31 as a date and .inf as a number; no request can carry them.
+        raise ValueError("holds a value that JSON has no word for; accepted: JSON values, dates in quotes") from None
     return body
 
 

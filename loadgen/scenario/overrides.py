@@ -12,6 +12,7 @@ reshape the load:
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from loadgen.errors import ScenarioError, UsageError
@@ -53,8 +54,8 @@ class Overrides:
         return any(option is not None for option in (self.users, self.rate, self.duration_s))
 
 
-def apply_values(document: Document, overrides: Overrides, base: Place) -> None:
-    """Applies what replaces single values. `base` gives the folder that relative paths in values are relative to.
+def apply_values(document: Document, overrides: Overrides, base: Path) -> None:
+    """Applies what replaces single values. `base` is the folder that relative paths in values are relative to.
 
     Raises ScenarioError for a path that leads nowhere or a value that is no YAML.
     """
@@ -63,7 +64,7 @@ def apply_values(document: Document, overrides: Overrides, base: Place) -> None:
         if not equals or not path:
             raise ScenarioError(f"--set {setting}: accepted: path=value, such as load.stages.0.rate=5")
         # Only the path is shown in messages: the value may be a key.
-        place = Place(f"--set {path}", base=base.base)
+        place = Place(f"--set {path}", base=base)
         _set(document, path.split("."), read_document(text, place), place)
     options: tuple[tuple[str, list[str], str | int | None], ...] = (
         ("--target", ["target", "base_url"], overrides.target),
@@ -72,7 +73,7 @@ def apply_values(document: Document, overrides: Overrides, base: Place) -> None:
     )
     for option, steps, value in options:
         if value is not None:
-            place = Place(option, base=base.base)
+            place = Place(option, base=base)
             _set(document, steps, Document(value, {(): place}), place)
 
 

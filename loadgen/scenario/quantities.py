@@ -40,6 +40,9 @@ def parse_count(value: object) -> int:
 
     Raises ValueError for anything else, fractions and negative numbers included.
     """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        # Past 2**53 a double would change it, and a seed must stay the one that was written.
+        return value
     number, unit = _split(value, _TOKENS)
     if unit not in _COUNTS and unit != "":
         nearest = unit.swapcase()

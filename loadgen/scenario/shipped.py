@@ -1,5 +1,6 @@
 """The scenarios that come with loadgen, by name: in the wheel as package data, in a checkout under scenarios/."""
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,9 +24,9 @@ def shipped_names() -> list[str]:
 def find_scenario(ref: str | Path) -> Path:
     """The file that `ref` means: a path, or the bare name of a shipped scenario. Raises ScenarioError."""
     path = Path(ref)
-    if path.is_file():
+    if os.path.isfile(ref):  # unlike Path's, no error for a name that is too long
         return path
-    if path.is_dir():
+    if os.path.isdir(ref):
         raise ScenarioError(f"{ref}: is a folder; accepted: a scenario file in it")
     names = shipped_names()
     folder = shipped_folder()

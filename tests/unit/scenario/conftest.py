@@ -70,6 +70,6 @@ def refuse(load: Load, path: Path) -> Refuse:
     def load_and_catch(*args: str, **kwargs: object) -> list[str]:
         with pytest.raises(ScenarioError) as caught:
             load(*args, **kwargs)
-        return str(caught.value).replace(f"{path.parent}/", "").splitlines()
+        return str(caught.value).replace(f"{path.parent}/", "").replace(str(path.parent), "FOLDER").splitlines()
 
     return load_and_catch

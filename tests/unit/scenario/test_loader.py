@@ -1,10 +1,13 @@
 """Loading a scenario: what it becomes, where mistakes are placed, what is written back."""
 
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from loadgen.errors import ExitCode, ScenarioError
 from loadgen.scenario import find_scenario, load_scenario, scenario_from_json, scenario_to_json
@@ -176,6 +179,21 @@ BILLION_LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 def test_what_is_no_yaml_mapping_is_refused(refuse: Refuse, text: str, message: str) -> None:
     assert message in refuse(text)[0]
+
+
+@settings(derandomize=True, deadline=None, max_examples=150)
+@given(
+    start=st.integers(0, len(VALID)),
+    length=st.integers(0, 40),
+    put=st.text(st.sampled_from("ab1. :-,[]{}\"'\n&*!~<?%@`#|${}é\0"), max_size=8),
+)
+def test_no_damage_to_a_scenario_ends_in_anything_but_a_scenario_or_its_mistakes(
+    tmp_path_factory: pytest.TempPathFactory, start: int, length: int, put: str
+) -> None:
+    path = tmp_path_factory.mktemp("damaged") / "scenario.yaml"
+    path.write_text(VALID[:start] + put + VALID[start + length :])
+    with suppress(ScenarioError):
+        load_scenario(path, environment={})
 
 
 def test_a_key_must_be_text(refuse: Refuse) -> None:
