@@ -369,13 +369,13 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"scripted server: {error}\n")
         return 2
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
-    sys.stdout.write(f"listening on http://{options.host}:{server.port}\n")
-    sys.stdout.flush()
     # Nothing here makes reference cycles, and a collection is a pause that shows in the truth.
     gc.disable()
     with contextlib.suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, _stop)
+        signal.signal(signal.SIGINT, _stop)
+        sys.stdout.write(f"listening on http://{options.host}:{server.port}\n")
+        sys.stdout.flush()
         server.run(exit_with_stdin=options.exit_with_stdin)
     server.close()
     return 0
