@@ -100,7 +100,7 @@ def read_document(text: str, origin: Place) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
-        raise ScenarioError(f"{_placed(origin, mark)}: not YAML: {what}{_hint(text, mark)}") from None
+        raise ScenarioError(f"{_placed(origin, mark)}: not YAML: {what}{_hint(what, text, mark)}") from None
     except yaml.YAMLError as error:
         raise ScenarioError(f"{origin}: not YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
@@ -213,13 +213,13 @@ def _placed(origin: Place, mark: Any) -> Place:
     return Place(origin.source, mark.line + 1, mark.column + 1, origin.base)
 
 
-def _hint(text: str, mark: Any) -> str:
+def _hint(what: str, text: str, mark: Any) -> str:
     """The likeliest way out of the two syntax errors that scenarios invite."""
-    if mark is None:
-        return ""
     lines = text.splitlines()
+    near = lines[max(0, mark.line - 1) : mark.line + 1] if mark is not None else []
     # Inside { } or [ ] a bare ${NAME} is a YAML mapping of its own.
-    if any("${" in line for line in lines[max(0, mark.line - 1) : mark.line + 1]):
+    if "flow" in what and any("${" in line for line in near):
         return '; inside { } write it in quotes: "${NAME}"'
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    return "; a text that holds a colon and a blank goes in quotes" if line.count(": ") > 1 else ""
+    if "mapping values are not allowed" in what and any(line.count(": ") > 1 for line in near):
+        return "; a text that holds a colon and a blank goes in quotes"
+    return ""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from loadgen.scenario.quantities import parse_count, parse_number
+from loadgen.scenario.quantities import parse_count, parse_number, shown
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 
 SHIPPED_CORPORA = ("python-docs", "python-source")
@@ -47,7 +47,7 @@ def _flag(value: Any) -> Any:
     if isinstance(value, str) and value in ("true", "false"):
         return value == "true"
     if not isinstance(value, bool):
-        raise ValueError(f"{value!r} is neither true nor false; accepted: true, false")
+        raise ValueError(f"{shown(value)} is neither true nor false; accepted: true, false")
     return value
 
 
@@ -234,9 +234,9 @@ def _known_kind(value: Any) -> Any:
         elif kind not in WORKLOAD_KINDS:
             close = get_close_matches(str(kind), WORKLOAD_KINDS, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            _refuse("workload", [Problem(("kind",), f"unknown kind {kind!r}; accepted: {accepted}{hint}")])
+            _refuse("workload", [Problem(("kind",), f"unknown kind {shown(kind)}; accepted: {accepted}{hint}")])
     elif not isinstance(value, Part):
-        raise ValueError(f"a mapping is expected, not {value!r}; accepted: {{name: ..., kind: chat, ...}}")
+        raise ValueError(f"{shown(value)} is no workload; accepted: {{name: ..., kind: chat, ...}}")
     return value
 
 
@@ -336,7 +336,7 @@ class Budget(Part):
 
 def _prices(value: Any) -> Any:
     if not (isinstance(value, Mapping) or (isinstance(value, str) and value)):
-        raise ValueError(f"{value!r} is no price list; accepted: the name of a shipped one, or a mapping")
+        raise ValueError(f"{shown(value)} is no price list; accepted: the name of a shipped one, or a mapping")
     return value
 
 

@@ -13,8 +13,7 @@ from pydantic_core import ErrorDetails
 
 from loadgen.scenario.document import Document, Location, Mistake
 from loadgen.scenario.model import Scenario
-
-_KINDS = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+from loadgen.scenario.quantities import shown
 
 
 def mistakes_of(error: ValidationError, document: Document) -> list[Mistake]:
@@ -25,7 +24,10 @@ def mistakes_of(error: ValidationError, document: Document) -> list[Mistake]:
 def _mistake(details: ErrorDetails, document: Document) -> Mistake:
     kind = details["type"]
     # Parts with an @ are tags of unions: ways through the model, not keys of the file.
-    full = tuple(part for part in details["loc"] if not str(part).startswith("@"))
+    *way, last = details["loc"] or ("@",)
+    full = tuple(part for part in way if not str(part).startswith("@"))
+    if kind == "extra_forbidden" or not str(last).startswith("@"):
+        full = (*full, last)
     location = _known(full, document.data)
     if kind in ("missing", "extra_forbidden", "scenario"):
         # These name a key that need not be there; the others stand at a value, or at what a short form stands for.
@@ -62,7 +64,7 @@ def _what(details: ErrorDetails, location: Location) -> str:
         values = re.findall(r"'([^']*)'", context["expected"])
         found = details["input"]
         hint = nearest(found, values) if isinstance(found, str) else ""
-        return f"{_shown(found)}; accepted: {', '.join(values)}{hint}"
+        return f"unknown value {shown(found)}; accepted: {', '.join(values)}{hint}"
     return _limits(details, location)
 
 
@@ -83,8 +85,8 @@ def _limits(details: ErrorDetails, location: Location) -> str:
     if kind in expected:
         quotes = " in quotes" if kind == "string_type" and isinstance(found, int | float) else ""
         # A header's value is a secret more often than not.
-        shown = "the value" if "headers" in location else _shown(found)
-        return f"{shown} is not {expected[kind]}; accepted: {expected[kind]}{quotes}"
+        subject = "the value" if "headers" in location else shown(found)
+        return f"{subject} is not {expected[kind]}; accepted: {expected[kind]}{quotes}"
     return details["msg"]
 
 
@@ -92,16 +94,6 @@ def nearest(name: str, accepted: list[str]) -> str:
     """`; did you mean 'x'?` for the accepted name closest to `name`, or nothing where none is close."""
     close = get_close_matches(name, accepted, 1) or get_close_matches(name.lower(), accepted, 1)
     return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "an empty value"
-    if isinstance(value, dict | list):
-        return _KINDS[type(value)]
-    if isinstance(value, bool):
-        return str(value).lower()
-    return repr(value)
 
 
 def _accepted_keys(location: Location) -> list[str]:

@@ -5,6 +5,7 @@ Knows nothing of YAML or pydantic; a mistake is a ValueError whose text says wha
 
 import math
 import re
+from collections.abc import Mapping
 
 # Below a second the unit divides, so that `3ms` is the double nearest to 0.003 and prints as it was written.
 _PARTS_OF_A_SECOND = {"us": 1_000_000, "ms": 1_000}
@@ -87,7 +88,7 @@ def format_count(count: int) -> str:
 def _split(value: object, accepted: str) -> tuple[float, str]:
     """Number and unit; ValueError where `value` has no finite number at its front or something else behind it."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{_shown(value)} is no number; accepted: {accepted}")
+        raise ValueError(f"{shown(value)} is no number; accepted: {accepted}")
     if isinstance(value, str):
         match = _QUANTITY.fullmatch(value)
         if match is None:
@@ -99,17 +100,18 @@ def _split(value: object, accepted: str) -> tuple[float, str]:
         except OverflowError:
             number, unit = math.inf, ""
     if not math.isfinite(number):
-        raise ValueError(f"{_shown(value)} is not finite; accepted: {accepted}")
+        raise ValueError(f"{shown(value)} is not finite; accepted: {accepted}")
     return number, unit
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as its author knows it, for messages: `true`, 'text', a list."""
     if value is None:
         return "an empty value"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
-    return repr(value)[:40]
+    return repr(value) if isinstance(value, str | int | float) else str(value)
