@@ -7,13 +7,19 @@ import argparse
 import os
 import sys
 
-from loadgen.errors import LoadgenError
+from loadgen.errors import LoadgenError, UsageError
 from loadgen.simulator.server import serve
 
 
 def _listening(host: str, port: int) -> None:
     sys.stdout.write(f"listening on http://{host}:{port}\n")
     sys.stdout.flush()
+
+
+def _key_in(variable: str) -> str:
+    if key := os.environ.get(variable):
+        return key
+    raise UsageError(f"The environment variable {variable} is empty or not set: put the API key to ask for into it.")
 
 
 def main() -> int:
@@ -28,16 +34,16 @@ def main() -> int:
     parser.add_argument("--cpu", type=int, help="run on this CPU only")
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when stdin closes")
     options = parser.parse_args()
-    if options.cpu is not None:
-        os.sched_setaffinity(0, {options.cpu})
     try:
+        if options.cpu is not None:
+            os.sched_setaffinity(0, {options.cpu})
         serve(
             host=options.host,
             port=options.port,
             profile=options.profile,
             seed=options.seed,
             model=options.model,
-            api_key=os.environ[options.api_key_env] if options.api_key_env else None,
+            api_key=_key_in(options.api_key_env) if options.api_key_env else None,
             on_ready=lambda port: _listening(options.host, port),
             exit_with_stdin=options.exit_with_stdin,
         )

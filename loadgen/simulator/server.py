@@ -214,8 +214,8 @@ class Simulator:
         reason = "length"
         if limit is None:
             natural = max(stop_length(rng), chat.min_tokens)
-            limit, reason = (room, "length") if chat.ignore_eos or natural > room else (natural, "stop")
-        if room < 1 or limit > room:
+            limit, reason = (max(room, 1), "length") if chat.ignore_eos or natural > room else (natural, "stop")
+        if limit > room:
             message = (
                 f"This model's maximum context length is {self._profile.context_length} tokens; the request has "
                 f"{prompt.tokens + 1} tokens of messages and asks for {limit} of output. Please shorten either."

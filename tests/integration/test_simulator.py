@@ -149,6 +149,20 @@ def test_with_a_key_nothing_goes_without_it(monkeypatch: pytest.MonkeyPatch) -> 
         assert _call(process, "GET", "/health")[0] == 200
 
 
+def test_without_the_key_it_was_promised_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIMULATOR_TEST_KEY", raising=False)
+    with pytest.raises(RuntimeError, match="SIMULATOR_TEST_KEY is empty or not set"):
+        SimulatorProcess(api_key_env="SIMULATOR_TEST_KEY").__enter__()
+
+
+def test_a_prompt_that_leaves_no_room_for_an_answer_is_refused() -> None:
+    body = {"model": MODEL, "messages": _user("hi " * 131_072)}
+    with SimulatorProcess(profile="slow") as process:
+        status, error = _refused(process, body)
+    assert (status, error["code"]) == (400, "context_length_exceeded")
+    assert "asks for 1 of output" in error["message"]
+
+
 def _raw(process: SimulatorProcess, body: Json) -> socket.socket:
     """A connection on which `body` was posted."""
     host, port = _address(process).split(":")
