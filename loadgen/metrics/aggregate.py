@@ -6,6 +6,8 @@ metric, stage and workload, and a window of recent snapshots. Takes each snapsho
 
 from collections import deque
 
+import msgspec
+
 from loadgen.metrics.certificate import CPU_RATIO, Evidence
 from loadgen.metrics.counters import Counters
 from loadgen.metrics.histogram import Histogram
@@ -69,7 +71,9 @@ class Aggregate:
             return False
         self.workers[snapshot.worker] = worker
         self.missing_snapshots += snapshot.seq - worker.seq - 1
-        self._recent.append(Recent(snapshot, snapshot.gauges.chunks - worker.gauges.chunks))
+        # The window looks at figures only; the records are the caller's to write.
+        kept = msgspec.structs.replace(snapshot, records=b"")
+        self._recent.append(Recent(kept, snapshot.gauges.chunks - worker.gauges.chunks))
         worker.seq, worker.gauges, worker.final, worker.lost = snapshot.seq, snapshot.gauges, snapshot.final, False
         for sample in snapshot.cpu:
             worker.sample(sample, sample.stage is not None and self.plan.stages[sample.stage].measure)

@@ -37,16 +37,19 @@ def redact_command(arguments: Sequence[str]) -> list[str]:
     shown: list[str] = []
     hide_next = False
     for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if hide_next:
-            shown.append(HIDDEN)
-            hide_next = False
-        elif equals and _SECRET_NAME.search(name) and not value.startswith("${"):
-            shown.append(f"{name}={HIDDEN}")
-        else:
-            shown.append(redact(argument))
-            hide_next = not equals and argument.startswith("-") and bool(_SECRET_NAME.search(argument))
+        shown.append(HIDDEN if hide_next else _redact_argument(argument))
+        hide_next = argument.startswith("-") and "=" not in argument and bool(_SECRET_NAME.search(argument))
     return shown
+
+
+def _redact_argument(argument: str) -> str:
+    """One argument; `--set=path=value` names what it sets before its second equals sign."""
+    for at, sign in enumerate(argument):
+        name, value = argument[:at], argument[at + 1 :]
+        names_secret = _SECRET_NAME.search(name.rpartition("=")[2]) or "headers:" in value
+        if sign == "=" and names_secret and not value.startswith("${"):
+            return f"{name}={HIDDEN}"
+    return redact(argument)
 
 
 def environment(command: Sequence[str], preflight: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Written so that a crash leaves what there was: whole files by way of a temporary
 disk never ends a run: what could not be written is in `problems`, and whatever comes later is still attempted.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -86,6 +87,11 @@ class RunFolder:
             part.unlink(missing_ok=True)
             return False
         return True
+
+    def discard_if_empty(self) -> None:
+        """Take the folder back if nothing was written into it: the run never began."""
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
 
     def _note(self, name: str, error: OSError, consequence: str) -> None:
         self.problems.append(f"{self.path / name}: {error.strerror or error}; {consequence}")

@@ -1,0 +1,104 @@
+"""The console tells what a person needs, within 100 columns, and on no terminal one plain line every 5 s."""
+
+import io
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from loadgen.metrics.aggregate import Aggregate
+from loadgen.metrics.live import LiveView
+from loadgen.metrics.snapshot import Gauges
+from loadgen.metrics.summarize import summarize
+from loadgen.outputs.console import LiveConsole, duration, number, print_summary
+from tests.unit.metrics.making import PLAN, RUN, new_recorder, snap, summary_of, turn
+
+
+def console(*, terminal: bool = False) -> tuple[Console, io.StringIO]:
+    out = io.StringIO()
+    return Console(file=out, width=100, force_terminal=terminal, no_color=True), out
+
+
+def view(at_s: float) -> LiveView:
+    recorder, aggregate = new_recorder(), Aggregate(PLAN)
+    recorder.record(turn(at_s - 1))
+    recorder.record(turn(at_s - 1, outcome="http_429"))
+    aggregate.apply(snap(recorder, at_s, Gauges(in_flight=12, sessions_active=4)))
+    return aggregate.live()
+
+
+def test_without_a_terminal_there_is_one_line_every_five_seconds() -> None:
+    target, out = console()
+    with LiveConsole(PLAN, target) as live:
+        for second in range(20, 31):
+            live.update(view(second))
+    lines = out.getvalue().splitlines()
+    assert [line.split()[0] for line in lines] == ["20/100", "25/100", "30/100"]
+    for shown in ("steady", "12 in flight", "4 sessions", "TTFT p50 50.0 ms", "ITL", "1 failed (http_429 1)"):
+        assert shown in lines[0]
+
+
+def test_on_a_terminal_the_view_is_redrawn_in_place() -> None:
+    target, out = console(terminal=True)
+    with LiveConsole(PLAN, target) as live:
+        live.update(view(20))
+        live.update(view(21))
+    assert "20/100 s steady" in out.getvalue()
+    assert "21/100 s steady" in out.getvalue()
+    # Cursor up: the second view replaces the first.
+    assert "\x1b[1A" in out.getvalue()
+
+
+def test_a_summary_fits_in_100_columns() -> None:
+    target, out = console()
+    turns = [turn(20 + k / 10, workload=("chat", "docs")[k % 2]) for k in range(300)]
+    print_summary(summary_of(*turns, slos=["ttft p99 < 2s"]), target, Path("runs/x"))
+    text = out.getvalue()
+    assert max(map(len, text.splitlines())) <= 100
+    for shown in ("chat", "docs", "total", "TTFT", "TPOT", "Generator: valid", "not judged yet", "runs/x"):
+        assert shown in text
+
+
+def test_one_workload_is_its_own_total() -> None:
+    target, out = console()
+    summary = summary_of(turn(20))
+    print_summary(msgspec.structs.replace(summary, workloads={"chat": summary.workloads["chat"]}), target)
+    assert "total" not in out.getvalue()
+
+
+def test_an_invalid_generator_says_why() -> None:
+    target, out = console()
+    print_summary(summarize(Aggregate(PLAN), RUN, ended_s=100), target)
+    text = out.getvalue()
+    assert "Generator: INVALID" in text
+    assert "schedule lag is unknown" in text
+    assert "Verdict: invalid" in text
+
+
+def test_markup_in_names_is_shown_and_not_obeyed() -> None:
+    target, out = console()
+    summary = summary_of(turn(20))
+    print_summary(msgspec.structs.replace(summary, workloads={"[red]x": summary.workloads["chat"]}), target)
+    assert "[red]x" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (None, "–"),
+        (0.0, "0 µs"),
+        (0.000812, "812 µs"),
+        (0.0034, "3.40 ms"),
+        (0.25, "250 ms"),
+        (2.5, "2.50 s"),
+        (120, "120 s"),
+    ],
+)
+def test_a_duration_has_three_digits_and_its_unit(seconds: float | None, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(None, "–"), (0.0, "0.00"), (12.34, "12.3"), (52_000.0, "52,000")])
+def test_a_figure_that_was_not_measured_is_a_dash_and_not_zero(value: float | None, shown: str) -> None:
+    assert number(value) == shown

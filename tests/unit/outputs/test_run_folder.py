@@ -1,0 +1,127 @@
+"""The run folder never overwrites, leaves whole files or none, and outlives a full disk."""
+
+import errno
+import gzip
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from loadgen.errors import UsageError
+from loadgen.outputs.run_folder import RECORDS, RunFolder, default_path
+
+
+def test_the_default_name_is_the_time_and_the_scenario() -> None:
+    now = datetime(2026, 11, 23, 18, 5, 9, tzinfo=UTC)
+    assert default_path("chat", now) == Path("runs/20261123T180509Z-chat")
+    assert default_path("../a b/c", now).name == "20261123T180509Z-a-b-c"
+
+
+def test_a_folder_with_files_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "summary.json").write_text("{}")
+    with pytest.raises(UsageError, match="--out"):
+        RunFolder(tmp_path)
+    assert (tmp_path / "summary.json").read_text() == "{}"
+
+
+def test_an_empty_folder_will_do(tmp_path: Path) -> None:
+    assert RunFolder(tmp_path).write_text("a.txt", "x")
+
+
+def test_a_folder_that_cannot_be_made_is_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="can't make the run folder"):
+        RunFolder(tmp_path / "file" / "run")
+
+
+def test_a_folder_is_taken_back_only_while_it_is_empty(tmp_path: Path) -> None:
+    empty, used = RunFolder(tmp_path / "empty"), RunFolder(tmp_path / "used")
+    used.write_text("a.txt", "x")
+    empty.discard_if_empty()
+    used.discard_if_empty()
+    assert [path.name for path in tmp_path.iterdir()] == ["used"]
+
+
+def test_records_are_there_as_soon_as_they_are_appended(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.append_records(gzip.compress(b"1\n"))
+    folder.append_records(gzip.compress(b"2\n"))
+    assert gzip.decompress((folder.path / RECORDS).read_bytes()) == b"1\n2\n"
+    assert folder.problems == []
+
+
+def test_a_file_is_replaced_whole_and_no_part_is_left(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert folder.write_text("summary.json", "old")
+    assert folder.write_text("summary.json", "new")
+    assert [(path.name, path.read_text()) for path in folder.path.iterdir()] == [("summary.json", "new")]
+
+
+def test_a_full_disk_keeps_legal_records_and_still_tries_the_rest(tmp_path: Path, full_disk: "FullDisk") -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.append_records(gzip.compress(b"kept\n"))
+    full_disk.fill(folder.path / RECORDS, after_bytes=7)
+    folder.append_records(gzip.compress(b"lost\n"))
+    full_disk.free()
+    folder.append_records(gzip.compress(b"later\n"))
+    assert gzip.decompress((folder.path / RECORDS).read_bytes()) == b"kept\n"
+    assert len(folder.problems) == 1
+    assert "No space left on device" in folder.problems[0]
+    assert folder.write_text("summary.json", "{}")
+
+
+def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path, full_disk: "FullDisk") -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.write_text("summary.json", "old")
+    full_disk.fill(folder.path / ".summary.json.part", after_bytes=1)
+    assert not folder.write_text("summary.json", "new")
+    assert [(path.name, path.read_text()) for path in folder.path.iterdir()] == [("summary.json", "old")]
+    assert "it was not written" in folder.problems[0]
+
+
+class FullDisk:
+    """Makes opening one path for writing give a file that takes `after_bytes` and then fails as a full disk does."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self.after_bytes = 0
+
+    def fill(self, path: Path, *, after_bytes: int) -> None:
+        self.path, self.after_bytes = path, after_bytes
+
+    def free(self) -> None:
+        self.path = None
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
+    disk = FullDisk()
+    real_open, real_text = Path.open, Path.write_text
+
+    class Partial:
+        def __init__(self, path: Path) -> None:
+            self._path = path
+
+        def __enter__(self) -> "Partial":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def write(self, data: bytes) -> int:
+            with real_open(self._path, "ab") as log:
+                log.write(data[: disk.after_bytes])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def opened(path: Path, mode: str = "r", **options: object) -> object:
+        return Partial(path) if path == disk.path and mode == "ab" else real_open(path, mode)
+
+    def text_written(path: Path, text: str, **options: object) -> int:
+        if path != disk.path:
+            return real_text(path, text)
+        real_text(path, text[: disk.after_bytes])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(Path, "write_text", text_written)
+    return disk
