@@ -145,7 +145,7 @@ def _certificate_lines(summary: Summary) -> list[str]:
         f"  schedule lag p99 {_p99(generator.schedule_lag_s)}, loop lag p99 {_p99(generator.loop_lag_s)}, "
         f"engine {percent(generator.cpu_ratio)} of a core, {number(generator.chunks_per_read)} chunks a read"
     )
-    outcome = "Generator: valid" if generator.valid else "Generator: INVALID, it was the bottleneck itself"
+    outcome = "Generator: valid" if generator.valid else "Generator: INVALID, these figures are not the target's alone"
     return [outcome, *(f"  {line}" for line in (*generator.reasons, *generator.notes)), figures]
 
 

@@ -85,6 +85,16 @@ def test_a_busy_stretch_does_not_join_two_workers() -> None:
     assert summarize(aggregate, RUN, ended_s=100).generator.valid
 
 
+def test_an_unmeasured_second_ends_a_busy_stretch() -> None:
+    aggregate, recorder = Aggregate(PLAN), new_recorder()
+    recorder.record(turn())
+    recorder.loop_lag(MS, 1)
+    for stage in (1, 1, 1, 0, 1, 1, 1):
+        recorder.cpu(0.99, stage)
+    aggregate.apply(snap(recorder))
+    assert summarize(aggregate, RUN, ended_s=100).generator.valid
+
+
 def test_a_slow_server_is_no_fault_of_the_generators() -> None:
     assert certificate(ttft_ms=60_000).valid
 
