@@ -1,0 +1,244 @@
+"""The command line. Each command parses and calls; what it does lives in its own room.
+
+Imports here stay light: `loadgen run` is the parent of several processes that each import what they need, and a user
+waits for `--help`.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from loadgen import __version__
+from loadgen.errors import ExitCode, LoadgenError, UsageError
+
+_EXIT_CODES = """\b
+Exit codes: 0 pass (or no SLO), 1 SLO failed, 2 bad input, 3 inconclusive, 4 invalid run (the generator was the
+bottleneck), 5 target unreachable or lost, 70 a bug of loadgen, 130 interrupted (the report is still written)."""
+
+
+class _Duration(click.ParamType):  # type: ignore[type-arg]
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from loadgen.scenario.quantities import parse_duration
+
+        if isinstance(value, int | float):
+            return float(value)
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _override_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of `run`, `validate` and `master` that change a scenario."""
+    options = [
+        click.option("--target", metavar="URL", help="Base URL; without a path it gets /v1."),
+        click.option("--model", metavar="NAME", help="Model name; `auto` takes the only one served."),
+        click.option("--users", type=int, metavar="N", help="N concurrent sessions (closed loop) instead of stages."),
+        click.option("--rate", type=float, metavar="R", help="R new sessions a second (open loop) instead of stages."),
+        click.option("--duration", type=_Duration(), help="Length of what is measured: 250ms, 60s, 5m."),
+        click.option("--seed", type=int, metavar="N", help="Same seed, same plan."),
+        click.option(
+            "--set",
+            "sets",
+            multiple=True,
+            metavar="PATH=VALUE",
+            help="Any key: --set seed=2. Repeatable.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _load(scenario: str, options: dict[str, Any]) -> Any:
+    from loadgen.scenario.loader import load_scenario
+    from loadgen.scenario.overrides import Overrides
+
+    return load_scenario(
+        scenario,
+        overrides=Overrides(
+            target=options["target"],
+            model=options["model"],
+            users=options["users"],
+            rate=options["rate"],
+            duration_s=options["duration"],
+            seed=options["seed"],
+            sets=tuple(options["sets"]),
+        ),
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EXIT_CODES)
+@click.version_option(__version__, prog_name="loadgen")
+def cli() -> None:
+    """Load testing and latency benchmarking of LLM endpoints.
+
+    Replays realistic work (chat, recorded agents) against any OpenAI-compatible endpoint through Locust workers, and
+    reports throughput and tail latency with a certificate that the generator was not the bottleneck.
+    """
+
+
+@cli.command(epilog=_EXIT_CODES)
+@click.argument("scenario", default="quickstart")
+@_override_options
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes. Default: cores minus one.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; default runs/<time>-<scenario>."
+)
+def run(scenario: str, workers: int | None, out: Path | None, **options: Any) -> None:
+    """Run SCENARIO: a file, or the name of a shipped one (default: quickstart).
+
+    Without a target, the embedded simulator is started and measured, so that everything can be tried with no server
+    at hand. Ctrl-C ends the load, drains what is in flight and writes the report; twice cuts it off.
+    """
+    from loadgen.supervisor import run_supervised
+
+    loaded = _load(scenario, options)
+    simulator = None
+    if loaded.scenario.target.base_url is None:
+        click.echo("no target given: starting the embedded simulator (its figures are a model's, not a server's)")
+        simulator = ["--seed", str(loaded.scenario.seed)]
+    arguments = [scenario, *_as_arguments(options)]
+    if out is not None:
+        arguments += ["--out", str(out)]
+    count = workers or max(1, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 2) - 1)
+    _leave(run_supervised(arguments, count, simulator))
+
+
+@cli.command()
+@click.argument("scenario", default="quickstart")
+@_override_options
+def validate(scenario: str, **options: Any) -> None:
+    """Check SCENARIO and say what it would do. Sends nothing.
+
+    Every mistake is listed with file, line, field and the accepted values; exit code 2.
+    """
+    from loadgen.scenario.describe import describe
+
+    loaded = _load(scenario, options)
+    click.echo(describe(loaded))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--profile", default="default", show_default=True, help="Timing profile.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same answers and jitter.")
+@click.option("--model", default="simulated-model", show_default=True, help="Model name to serve.")
+def simulate(host: str, port: int, profile: str, seed: int, model: str) -> None:
+    """Serve the simulator: an OpenAI-compatible endpoint with a model of batching, queueing and a prefix cache."""
+    from loadgen.simulator.server import serve
+
+    def ready(bound: int) -> None:
+        click.echo(f"simulator (profile {profile}) on http://{host}:{bound}/v1, model {model}; Ctrl-C stops it")
+
+    serve(host=host, port=port, profile=profile, seed=seed, model=model, on_ready=ready)
+
+
+@cli.command()
+@click.argument("scenario", default="quickstart")
+@_override_options
+@click.option("--bind", default="127.0.0.1:5557", show_default=True, metavar="HOST:PORT", help="Where workers join.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Wait for so many.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder.")
+@click.option("--announce-fd", type=int, hidden=True)
+@click.option("--target-fd", type=int, hidden=True)
+@click.option("--parent", type=int, hidden=True)
+def master(scenario: str, bind: str, workers: int, out: Path | None, **options: Any) -> None:
+    """Conduct a run on workers that join from other processes or machines (`loadgen worker`).
+
+    `loadgen run` starts this by itself, with workers on the same machine.
+    """
+    _tie_to(options["parent"])
+    os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+    from loadgen.swarm.processes import run_master
+
+    loaded = _load(scenario, options)
+    base_url = loaded.scenario.target.base_url
+    if options["target_fd"] is not None:
+        with os.fdopen(options["target_fd"]) as pipe:
+            base_url = pipe.readline().strip()
+    if not base_url:
+        raise UsageError("no target: name one with --target, or use `loadgen run`, which starts the simulator")
+    announce_fd: int | None = options["announce_fd"]
+    host, port = ("127.0.0.1", 0) if announce_fd is not None else _address(bind, "--bind")
+    command = tuple(sys.argv)
+    code = run_master(
+        loaded, base_url, host=host, port=port, workers=workers, out=out, command=command, announce_fd=announce_fd
+    )
+    _leave(code)
+
+
+@cli.command()
+@click.option("--master", "address", default="127.0.0.1:5557", show_default=True, metavar="HOST:PORT", help="To join.")
+@click.option("--join-fd", type=int, hidden=True)
+@click.option("--parent", type=int, hidden=True)
+def worker(address: str, join_fd: int | None, parent: int | None) -> None:
+    """Send load for a master: join it, take its scenario, report to it."""
+    _tie_to(parent)
+    os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+    from loadgen.swarm.processes import run_worker
+
+    if join_fd is not None:
+        with os.fdopen(join_fd) as pipe:
+            address = pipe.readline().strip()
+        if not address:
+            return  # the master never came up, and has said why
+    _leave(run_worker(*_address(address, "--master")))
+
+
+def _as_arguments(options: dict[str, Any]) -> list[str]:
+    """The override options as they were given, for the master's command line."""
+    arguments = []
+    for name, value in options.items():
+        if name == "sets":
+            arguments += [part for setting in value for part in ("--set", setting)]
+        elif value is not None:
+            arguments += [f"--{name}", f"{value}s" if name == "duration" else str(value)]
+    return arguments
+
+
+def _address(text: str, option: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"{option} {text}: accepted: HOST:PORT, such as 127.0.0.1:5557")
+    return host, int(port)
+
+
+def _tie_to(parent: int | None) -> None:
+    if parent is not None:
+        from loadgen.lifeline import die_with_parent
+
+        die_with_parent(parent)
+
+
+def _leave(code: ExitCode) -> NoReturn:
+    sys.stdout.flush()
+    sys.exit(int(code))
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with a documented code; a mistake of the user's never shows a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _leave(ExitCode.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        _leave(ExitCode.BAD_INPUT)
+    except LoadgenError as error:
+        click.secho(f"error: {error}", err=True, fg="red")
+        _leave(error.exit_code)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("this is a bug of loadgen; please report it with the lines above", err=True)
+        _leave(ExitCode.BUG)
+    _leave(ExitCode.PASS)

@@ -1,0 +1,89 @@
+"""Where requests go: a base URL taken apart once, and the request heads that do not change from turn to turn.
+
+The API key lives in the head's bytes and nowhere else; the repr shows neither.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from loadgen import __version__
+from loadgen.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A target's address. path_prefix: what stands in front of `/chat/completions`, without a trailing slash."""
+
+    scheme: str
+    host: str
+    port: int
+    path_prefix: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.scheme == "https"
+
+    @property
+    def authority(self) -> str:
+        """host[:port] as the Host header has it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.tls else 80
+        return host if self.port == default else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The base URL without any user part: safe to show."""
+        return f"{self.scheme}://{self.authority}{self.path_prefix}"
+
+    def head(self, method: str, path: str) -> bytes:
+        """Request line and headers, without Content-Length and the closing empty line."""
+        lines = [f"{method} {self.path_prefix}{path} HTTP/1.1", f"Host: {self.authority}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        return "\r\n".join(lines).encode("latin-1") + b"\r\n"
+
+
+def endpoint_of(base_url: str, *, headers: Mapping[str, str] | None = None, api_key: str | None = None) -> Endpoint:
+    """Take a base URL apart. A URL without a path gets `/v1`. Raises UsageError for one that can't be used."""
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(
+            f"target {parts.hostname or base_url!r}: a base URL is http://host[:port][/path] or https://..."
+        )
+    try:
+        port = parts.port
+    except ValueError:
+        raise UsageError(f"target {parts.hostname!r}: the port is not a number from 0 to 65535") from None
+    prefix = parts.path.rstrip("/") or "/v1"
+    sent = {
+        "Accept": "text/event-stream, application/json",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+        "User-Agent": f"loadgen/{__version__}",
+    }
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        sent["Authorization"] = "Basic " + base64.b64encode(pair).decode()
+    if api_key:
+        sent["Authorization"] = f"Bearer {api_key}"
+    given = {name.lower() for name in headers or {}}
+    merged = [(name, value) for name, value in sent.items() if name.lower() not in given]
+    merged += list((headers or {}).items())
+    for name, value in merged:
+        if not name.isascii() or any(c in name + value for c in "\r\n\0"):
+            raise UsageError(f"target header {name!r}: a line break or a NUL in a header can't be sent")
+        if not _latin1(value):
+            raise UsageError(f"target header {name!r}: a character outside Latin-1 can't be sent in a header")
+    default = 443 if parts.scheme == "https" else 80
+    return Endpoint(parts.scheme, parts.hostname, port or default, prefix, tuple(merged))
+
+
+def _latin1(text: str) -> bool:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True

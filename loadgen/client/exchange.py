@@ -1,0 +1,57 @@
+"""One HTTP exchange as both transports see it: what to send, how long to wait, and what came of it.
+
+The engine makes an Exchange, a transport fills it in, `interpret` reads it. Knows nothing of sockets, event loops or
+workloads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from loadgen.client.timeline import Timeline
+from loadgen.metrics.turn import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait, in seconds; None waits for ever.
+
+    connect_s: to make a connection. first_output_s: from the send to the first output chunk (streamed replies).
+    idle_s: between two reads of the body, from the send on. total_s: from the send to the end of the reply.
+    """
+
+    connect_s: float | None = 10.0
+    first_output_s: float | None = None
+    idle_s: float | None = None
+    total_s: float | None = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no good reply: the outcome class that is counted, and a short text for the record."""
+
+    outcome: Outcome
+    message: str
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request and all that is measured of its response. Stamps are time.monotonic_ns().
+
+    head: request line and headers up to and including the empty line, without Content-Length's line.
+    body: the request body in fragments; None sends a GET.
+    sent_ns: as the first byte was handed to the socket, kept when the request is sent again after a reconnect.
+    connect_ns: how long the connection took to make, None on a reused one.
+    end_ns: the read that completed the response, or the moment it failed.
+    """
+
+    path: str
+    body: Sequence[bytes] | None
+    limits: Limits
+    timeline: Timeline = field(default_factory=Timeline)
+    sent_ns: int | None = None
+    connect_ns: int | None = None
+    end_ns: int | None = None
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    failure: Failure | None = None
+    reconnects: int = 0

@@ -1,0 +1,120 @@
+"""What became of an exchange: its outcome class and its reply, judged once the response is over.
+
+Called by the engine after a transport has finished (or given up on) an Exchange. The rules are the design's: a 2xx
+that is complete, with a finish reason that is not a failure, is ok; an error inside the stream, a cut-off stream
+or an unreadable one is not, whatever the status line said.
+"""
+
+from dataclasses import dataclass
+
+from loadgen.client.chunks import Chunk, MalformedChunkError, decode_chunk, error_message
+from loadgen.client.exchange import Exchange, Failure
+from loadgen.client.reply import Reply, Usage
+from loadgen.client.timeline import BodyTooLargeError, CorruptBodyError
+from loadgen.metrics.turn import Outcome
+
+_COMPLETE = frozenset({"stop", "length", "tool_calls", "function_call", "content_filter"})
+_NO_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreted:
+    """outcome: the class that is counted. error: a short text for the record, None where ok."""
+
+    outcome: Outcome
+    error: str | None
+    reply: Reply
+
+
+def interpret(exchange: Exchange) -> Interpreted:
+    """Judge a finished exchange. Digests what is left of its body."""
+    failure = exchange.failure
+    try:
+        problem = _read_body(exchange)
+    except BodyTooLargeError:
+        problem = Failure("invalid_response", "an event or a reply of more than 64 MiB")
+    except CorruptBodyError as error:
+        problem = Failure("invalid_response", f"corrupt compressed body: {error}")
+    failure = failure or problem
+    timeline = exchange.timeline
+    reply = Reply(
+        ok=failure is None,
+        text=timeline.text,
+        reasoning=timeline.reasoning,
+        tool_calls=timeline.tool_calls,
+        finish_reason=timeline.finish_reason,
+        usage=timeline.usage or _NO_USAGE,
+    )
+    if failure is None:
+        return Interpreted("ok", None, reply)
+    return Interpreted(failure.outcome, failure.message, reply)
+
+
+def _read_body(exchange: Exchange) -> Failure | None:
+    """What is wrong with the response as a response, None if nothing is."""
+    status = exchange.status
+    if status is None:
+        return None
+    timeline = exchange.timeline
+    if not 200 <= status < 300:
+        return Failure(_status_outcome(status), f"HTTP {status}: {_error_text(timeline.body())}")
+    if timeline.streaming or timeline.looks_like_events():
+        timeline.digest(final=True)
+        return _judge_stream(exchange)
+    return _read_whole(exchange)
+
+
+def _judge_stream(exchange: Exchange) -> Failure | None:
+    timeline = exchange.timeline
+    if timeline.error is not None:
+        return Failure("stream_error", timeline.error)
+    if timeline.malformed is not None:
+        return Failure("invalid_response", f"malformed chunk: {timeline.malformed}")
+    return _judge_finish(timeline.finish_reason)
+
+
+def _judge_finish(reason: str | None) -> Failure | None:
+    if reason is None:
+        return Failure("truncated", "the reply ended without a finish reason")
+    if reason not in _COMPLETE:
+        return Failure("stream_error", f"finish reason {reason}")
+    return None
+
+
+def _read_whole(exchange: Exchange) -> Failure | None:
+    timeline = exchange.timeline
+    if exchange.failure is not None:
+        return None
+    body = timeline.body()
+    try:
+        reply = decode_chunk(body)
+    except MalformedChunkError as error:
+        shown = body[:80].decode("utf-8", "replace")
+        return Failure("invalid_response", f"the reply is not a chat completion: {error.detail}: {shown!r}")
+    if reply.error is not None:
+        return Failure("stream_error", error_message(reply.error))
+    if not reply.choices:
+        return Failure("invalid_response", "the reply has no choices")
+    timeline.take_whole(reply, exchange.end_ns or 0)
+    return _judge_finish(timeline.finish_reason)
+
+
+def _status_outcome(status: int) -> Outcome:
+    if status == 429:
+        return "http_429"
+    if 400 <= status < 500:
+        return "http_4xx"
+    if status >= 500:
+        return "http_5xx"
+    return "invalid_response"
+
+
+def _error_text(body: bytes) -> str:
+    """The server's own words for an error status, at most a line of them."""
+    try:
+        chunk: Chunk | None = decode_chunk(body)
+    except MalformedChunkError:
+        chunk = None
+    if chunk is not None and chunk.error is not None:
+        return error_message(chunk.error)
+    return " ".join(body[:200].decode("utf-8", "replace").split()) or "no body"

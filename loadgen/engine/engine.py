@@ -1,0 +1,246 @@
+"""The engine of one worker: prepares a run, runs this worker's share of it, reports as it goes.
+
+Runs on one asyncio loop (uvloop) and knows nothing of Locust: orders come in as calls, reports go out through the
+`Outlet` it is given.
+"""
+
+import asyncio
+import gc
+import os
+import resource
+import time
+from typing import Protocol
+
+from loadgen.arrivals import Schedule, arrival_times, schedule_of
+from loadgen.client.dialects import body_template
+from loadgen.client.endpoint import endpoint_of
+from loadgen.client.http11 import Http11Transport
+from loadgen.engine.clock import Clock
+from loadgen.engine.closed_loop import ClosedLoop
+from loadgen.engine.health import Health
+from loadgen.engine.limits import limits_of, tls_context
+from loadgen.engine.open_loop import OpenLoop
+from loadgen.engine.order import Deal, DrainOrder, RunOrder, StartOrder
+from loadgen.engine.sessions import SessionFactory, SessionRunner
+from loadgen.engine.turns import TurnMaker
+from loadgen.errors import UsageError
+from loadgen.metrics.plan import RunPlan
+from loadgen.metrics.recorder import Recorder
+from loadgen.metrics.snapshot import Gauges
+from loadgen.scenario.model import Scenario, scenario_from_json
+from loadgen.workloads.base import Workload
+from loadgen.workloads.build import build_workload
+
+REPORT_PERIOD_NS = 1_000_000_000
+# Connections beside those of the load: listening, logs, the event loop's own.
+_SPARE_DESCRIPTORS = 256
+
+
+class Outlet(Protocol):
+    """Where an engine's reports go. Called on the engine's thread; must not block."""
+
+    def snapshot(self, encoded: bytes) -> None:
+        """A snapshot to pass on to the master."""
+        ...
+
+    def exhausted(self) -> None:
+        """Nothing more will start on this worker, and nothing is in flight."""
+        ...
+
+    def bug(self, error: BaseException) -> None:
+        """Something of ours broke; the run can't be trusted."""
+        ...
+
+
+def run_plan(run_id: str, scenario: Scenario) -> RunPlan:
+    """What recorder and aggregate must know of a run: the same on the master and on every worker."""
+    return RunPlan.from_schedule(
+        schedule_of(scenario.load),
+        run_id=run_id,
+        scenario=scenario.name,
+        workloads=tuple(spec.name for spec in scenario.workloads),
+    )
+
+
+class Engine:
+    """One run on one worker. Make a new one for the next run."""
+
+    def __init__(self, order: RunOrder, worker: str, outlet: Outlet) -> None:
+        """Builds the workloads, which may take seconds. Raises UsageError and its kind for what can't be run."""
+        self._order = order
+        self._outlet = outlet
+        self._scenario = scenario_from_json(order.scenario)
+        self._schedule: Schedule = schedule_of(self._scenario.load)
+        self._workloads: tuple[Workload, ...] = tuple(
+            build_workload(spec, seed=self._scenario.seed) for spec in self._scenario.workloads
+        )
+        self._recorded_starts = self._trace_starts()
+        self._recorder = Recorder(run_plan(order.run_id, self._scenario), worker)
+        _raise_descriptor_limit(self._scenario.load.max_in_flight, round(self._schedule.peak_level))
+        self._loop_task: asyncio.Task[None] | None = None
+        self._report_task: asyncio.Task[None] | None = None
+        self._transport: Http11Transport | None = None
+        self._draining = False
+        # What exists now stays for the whole run: keep the collector from walking it, it stalls the loop.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+
+    @property
+    def run_id(self) -> str:
+        """The run this engine was made for."""
+        return self._order.run_id
+
+    async def start(self, order: StartOrder) -> None:
+        """Begin. Must be called on the loop that runs the load."""
+        scenario, schedule = self._scenario, self._schedule
+        loop = asyncio.get_running_loop()
+        origin_ns = order.start_unix_ns - time.time_ns() + time.monotonic_ns()
+        self._origin_ns = origin_ns
+        self._clock = Clock(loop)
+        endpoint = endpoint_of(
+            order.base_url,
+            headers=scenario.target.headers,
+            api_key=os.environ.get(scenario.target.api_key_env),
+        )
+        self._transport = Http11Transport(endpoint, tls=tls_context(scenario.target))
+        template = body_template(
+            model=order.model,
+            stream=scenario.request.stream,
+            max_tokens=scenario.request.max_tokens,
+            temperature=scenario.request.temperature,
+            extra_body=scenario.request.extra_body,
+        )
+        maker = TurnMaker(template, limits_of(scenario.target.timeout))
+        self._recorder.begin(origin_ns)
+        self._runner = SessionRunner(
+            transport=self._transport,
+            maker=maker,
+            clock=self._clock,
+            recorder=self._recorder,
+            schedule=schedule,
+            origin_ns=origin_ns,
+            on_bug=self._outlet.bug,
+        )
+        weights = tuple(spec.weight for spec in scenario.workloads)
+        factory = SessionFactory(self._workloads, weights, scenario.seed, maker)
+        self._load = self._make_load(order, factory)
+        self._health = Health(self._clock, self._recorder, self._stage_or_none)
+        self._load.deal(order.permits, order.epoch)
+        self._loop_task = loop.create_task(self._run_load())
+        self._report_task = loop.create_task(self._report())
+        self._health.start(max(origin_ns, time.monotonic_ns()))
+
+    async def deal(self, order: Deal) -> None:
+        """Take over another set of permits in mid-run."""
+        if self._loop_task is None or self._draining:
+            return
+        self._load.deal(order.permits, order.epoch)
+        if self._loop_task.done():
+            self._loop_task = asyncio.get_running_loop().create_task(self._run_load())
+
+    async def drain(self, order: DrainOrder) -> None:
+        """End the load within the grace time and hand over the last snapshot. A second call shortens the grace."""
+        deadline_ns = time.monotonic_ns() + round(order.grace_s * 1e9)
+        if self._loop_task is None or self._transport is None:
+            return
+        if self._draining:
+            await self._runner.drain(deadline_ns)
+            return
+        self._draining = True
+        if not isinstance(self._load, ClosedLoop):
+            self._loop_task.cancel()
+        await self._runner.drain(deadline_ns)
+        self._health.stop()
+        if self._report_task is not None:
+            self._report_task.cancel()
+            await asyncio.gather(self._report_task, return_exceptions=True)
+        await self._send_snapshot(final=True)
+        self._clock.close()
+        await self._transport.close()
+
+    def _make_load(self, order: StartOrder, factory: SessionFactory) -> OpenLoop | ClosedLoop:
+        if self._schedule.closed:
+            return ClosedLoop(
+                self._schedule,
+                factory=factory,
+                runner=self._runner,
+                clock=self._clock,
+                origin_ns=self._origin_ns,
+                permit_count=order.permit_count,
+            )
+        return OpenLoop(
+            arrival_times(self._schedule, self._scenario.seed, self._recorded_starts),
+            factory=factory,
+            runner=self._runner,
+            recorder=self._recorder,
+            clock=self._clock,
+            origin_ns=self._origin_ns,
+            max_in_flight=self._scenario.load.max_in_flight,
+            permit_count=order.permit_count,
+            from_ns=time.monotonic_ns() if order.epoch else self._origin_ns,
+        )
+
+    def _trace_starts(self) -> tuple[float, ...] | None:
+        if self._scenario.load.arrivals != "trace":
+            return None
+        if len(self._workloads) > 1:
+            raise UsageError("arrivals: trace replays one recording's own clock, so it takes exactly one workload")
+        starts = self._workloads[0].start_times()
+        if starts is None:
+            raise UsageError(
+                f"workload {self._workloads[0].name!r}: its recording has no start times; "
+                "use arrivals: closed, constant, poisson or gamma"
+            )
+        return tuple(starts)
+
+    def _stage_or_none(self, now_ns: int) -> int | None:
+        offset_s = (now_ns - self._origin_ns) / 1e9
+        return self._schedule.stage_at(offset_s) if 0 <= offset_s < self._schedule.total_s else None
+
+    async def _run_load(self) -> None:
+        try:
+            await self._load.run()
+            while self._runner.active:
+                await self._clock.sleep_until(time.monotonic_ns() + 10_000_000)
+        except Exception as error:
+            self._outlet.bug(error)
+            return
+        self._outlet.exhausted()
+
+    async def _report(self) -> None:
+        due_ns = self._origin_ns
+        try:
+            while True:
+                due_ns += REPORT_PERIOD_NS
+                await self._clock.sleep_until(due_ns)
+                await self._send_snapshot(final=False)
+        except Exception as error:
+            self._outlet.bug(error)
+
+    async def _send_snapshot(self, *, final: bool) -> None:
+        """Encode a snapshot one piece a turn of the loop, so that no read waits for it."""
+        gauges = Gauges(in_flight=self._runner.in_flight, sessions_active=self._runner.active)
+        pieces = self._recorder.snapshot(time.monotonic_ns(), gauges, final=final)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as done:
+                self._outlet.snapshot(done.value)
+                return
+            if not final:
+                await asyncio.sleep(0)
+
+
+def _raise_descriptor_limit(max_in_flight: int, users: int) -> None:
+    """Allow as many connections as can be in flight. Raises UsageError where the system's hard limit is lower."""
+    needed = max(max_in_flight, users) + _SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise UsageError(
+            f"{needed} open files may be needed (load.max_in_flight, users) and the system's hard limit is {hard}; "
+            "raise it (ulimit -Hn) or lower load.max_in_flight"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -1,0 +1,25 @@
+"""From a scenario's target block to what the transport takes: limits and the TLS context."""
+
+import ssl
+
+from loadgen.client.exchange import Limits
+from loadgen.errors import UsageError
+from loadgen.scenario.model import Target, Timeouts
+
+
+def limits_of(timeouts: Timeouts) -> Limits:
+    """The scenario's timeouts as the transport's limits."""
+    return Limits(
+        connect_s=timeouts.connect_s,
+        first_output_s=timeouts.first_output_s,
+        idle_s=timeouts.idle_s,
+        total_s=timeouts.total_s,
+    )
+
+
+def tls_context(target: Target) -> ssl.SSLContext:
+    """Verifies the server, against the scenario's own authority if it names one. Raises UsageError if unreadable."""
+    try:
+        return ssl.create_default_context(cafile=target.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"target.ca_file {target.ca_file!r} can't be read as PEM certificates: {error}") from None

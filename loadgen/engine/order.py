@@ -1,0 +1,51 @@
+"""What the master tells a worker's engine: plain data that crosses the process border once before a run and at its start.
+
+The API key is not among it: each worker reads it from its own environment.
+"""
+
+import msgspec
+
+
+class RunOrder(msgspec.Struct, frozen=True):
+    """Prepare this run. scenario: as `scenario_to_json` gives it, overrides applied and variables expanded."""
+
+    run_id: str
+    scenario: bytes
+
+
+class StartOrder(msgspec.Struct, frozen=True):
+    """Begin the prepared run at an instant, with these permits.
+
+    base_url, model: the target as the preflight found it. start_unix_ns: the run's start on the wall clock; each
+    worker turns it into its own monotonic clock once. permits: the permit numbers that are this worker's;
+    permit_count: how many there are in all, over which arrivals are dealt. epoch: 0 for the workers that are
+    there at the start, above it for one that joins a run under way.
+    """
+
+    run_id: str
+    base_url: str
+    model: str
+    start_unix_ns: int
+    permits: tuple[int, ...]
+    permit_count: int
+    epoch: int = 0
+
+
+class Deal(msgspec.Struct, frozen=True):
+    """Permits dealt anew in mid-run, because a worker came or went. epoch counts the deals, from 1."""
+
+    run_id: str
+    permits: tuple[int, ...]
+    epoch: int
+
+
+class DrainOrder(msgspec.Struct, frozen=True):
+    """Start nothing new; let the turns in flight end for `grace_s` seconds, then cut them off and send the last report."""
+
+    run_id: str
+    grace_s: float
+
+
+def encode_order(order: RunOrder | StartOrder | Deal | DrainOrder) -> bytes:
+    """An order as MessagePack."""
+    return msgspec.msgpack.encode(order)

@@ -1,0 +1,196 @@
+"""Runs sessions: waits for each turn's due time, performs it, records it, and asks the session for the next.
+
+Knows nothing of why a session starts when it does (the open and the closed loop do) nor of Locust.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from loadgen.arrivals import Schedule, pick_weighted, session_seed
+from loadgen.client.exchange import Exchange
+from loadgen.client.interpret import interpret
+from loadgen.client.transport import Transport
+from loadgen.engine.clock import Clock
+from loadgen.engine.turns import TurnMaker, measure
+from loadgen.metrics.recorder import Recorder
+from loadgen.metrics.turn import Outcome
+from loadgen.workloads.base import Session, Turn, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a session ended: the outcome and the end of its last turn; None where it had none."""
+
+    outcome: Outcome | None
+    end_ns: int | None
+
+
+@dataclass(slots=True)
+class PlannedSession:
+    """A session whose first turn is encoded and waits to be sent."""
+
+    id: str
+    workload: str
+    session: Session
+    turn: Turn
+    exchange: Exchange
+
+
+class SessionFactory:
+    """Makes session number k of the plan: which workload, and its every choice, from the seed and k alone."""
+
+    def __init__(
+        self, workloads: tuple[Workload, ...], weights: tuple[float, ...], seed: int, maker: TurnMaker
+    ) -> None:
+        self._workloads = workloads
+        self._weights = weights
+        self._seed = seed
+        self._maker = maker
+
+    def plan(self, session_id: str, ordinal: int, *seed_parts: int) -> PlannedSession | None:
+        """The session, its first turn encoded; None where its workload has run out."""
+        rng = Random(session_seed(self._seed, *seed_parts))
+        index = pick_weighted(self._weights, rng) if len(self._workloads) > 1 else 0
+        workload = self._workloads[index]
+        session = workload.session(ordinal, rng)
+        turn = session.next_turn(None) if session is not None else None
+        if session is None or turn is None:
+            return None
+        return PlannedSession(session_id, workload.name, session, turn, self._maker.exchange(turn))
+
+
+class SessionRunner:
+    """All sessions of one worker: runs them, counts them, and ends them."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        maker: TurnMaker,
+        clock: Clock,
+        recorder: Recorder,
+        schedule: Schedule,
+        origin_ns: int,
+        on_bug: Callable[[BaseException], None],
+    ) -> None:
+        self._on_bug = on_bug
+        self._transport = transport
+        self._maker = maker
+        self._clock = clock
+        self._recorder = recorder
+        self._schedule = schedule
+        self._origin_ns = origin_ns
+        self._last_due_ns = origin_ns + round(schedule.total_s * 1e9)
+        self._waiting: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
+        self.stopping = False
+        self.in_flight = 0
+        self.active = 0
+
+    def stage_at(self, due_ns: int) -> int:
+        """The index of the stage that a turn due at `due_ns` belongs to."""
+        return self._schedule.stage_at((due_ns - self._origin_ns) / 1e9)
+
+    def launch(self, planned: PlannedSession, due_ns: int) -> None:
+        """Run a session in a task of its own, its first turn due at `due_ns`."""
+        task = asyncio.get_running_loop().create_task(self.run(planned, due_ns))
+        self.adopt(task)
+
+    def adopt(self, task: asyncio.Task[object]) -> None:
+        """Wait for this task when draining, and cancel it when the grace time is over."""
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_bug(error)
+
+    async def run(self, planned: PlannedSession, due_ns: int, keep_on: Callable[[int], bool] | None = None) -> Ended:
+        """Run a session to its end; its first turn is due at `due_ns`.
+
+        keep_on: asked with a later turn's due time whether it may still start; None lets all.
+        """
+        turn, exchange = planned.turn, planned.exchange
+        number = 0
+        outcome: Outcome | None = None
+        end_ns: int | None = None
+        self.active += 1
+        try:
+            while await self._wait(due_ns):
+                taken_ns = time.monotonic_ns()
+                cut_off = await self._perform(exchange)
+                end_ns = exchange.end_ns if exchange.end_ns is not None and not cut_off else time.monotonic_ns()
+                seen = interpret(exchange)
+                measured = measure(
+                    turn,
+                    exchange,
+                    seen,
+                    session=planned.id,
+                    number=number,
+                    workload=planned.workload,
+                    stage=self.stage_at(due_ns),
+                    intended_ns=due_ns,
+                    taken_ns=taken_ns,
+                    end_ns=end_ns,
+                )
+                if cut_off:
+                    measured.outcome, measured.error = "cancelled", "cut off at the end of the grace time"
+                self._recorder.record(measured)
+                outcome = measured.outcome
+                following = None if cut_off else planned.session.next_turn(seen.reply)
+                if following is None:
+                    break
+                turn = following
+                number += 1
+                due_ns = end_ns + round(turn.delay_s * 1e9)
+                if due_ns >= self._last_due_ns or (keep_on is not None and not keep_on(due_ns)):
+                    break
+                exchange = self._maker.exchange(turn)
+        finally:
+            self.active -= 1
+        return Ended(outcome, end_ns)
+
+    async def _wait(self, due_ns: int) -> bool:
+        """Sleep until the turn is due; False if the run stopped first."""
+        task = asyncio.current_task()
+        assert task is not None
+        if due_ns > time.monotonic_ns():
+            self._waiting.add(task)
+            try:
+                await self._clock.sleep_until(due_ns)
+            except asyncio.CancelledError:
+                if not self.stopping:
+                    raise
+                return False
+            finally:
+                self._waiting.discard(task)
+        return not self.stopping
+
+    async def _perform(self, exchange: Exchange) -> bool:
+        """Send and receive; True if the turn was cut off because the grace time is over."""
+        self.in_flight += 1
+        try:
+            await self._transport.perform(exchange)
+        except asyncio.CancelledError:
+            return True
+        finally:
+            self.in_flight -= 1
+        return False
+
+    async def drain(self, deadline_ns: int) -> None:
+        """Start no turn any more; let those in flight end until `deadline_ns`, then cut them off."""
+        self.stopping = True
+        for task in list(self._waiting):
+            task.cancel()
+        while self._tasks:
+            left_s = (deadline_ns - time.monotonic_ns()) / 1e9
+            if left_s <= 0:
+                break
+            await asyncio.wait(self._tasks, timeout=left_s)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
