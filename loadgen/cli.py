@@ -120,8 +120,11 @@ def validate(scenario: str, **options: Any) -> None:
     Every mistake is listed with file, line, field and the accepted values; exit code 2.
     """
     from loadgen.scenario.describe import describe
+    from loadgen.workloads.build import build_workload
 
     loaded = _load(scenario, options)
+    for spec in loaded.scenario.workloads:
+        build_workload(spec, seed=loaded.scenario.seed)  # reads recordings and corpora to their last line
     click.echo(describe(loaded))
 
 

@@ -5,12 +5,15 @@ Command-line options win over these. The API key is not here: the scenario names
 
 from pathlib import Path
 
-from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from loadgen.errors import UsageError
+from loadgen.scenario.overrides import Overrides
+from loadgen.scenario.quantities import parse_duration
 
 
 class Settings(BaseSettings):
-    """scenario, target, model: as the arguments of `loadgen run`. workers: 0 is chosen from the machine's cores."""
+    """scenario, target, model: as the arguments of `loadgen run`."""
 
     model_config = SettingsConfigDict(env_prefix="LOADGEN_", extra="ignore")
 
@@ -20,5 +23,12 @@ class Settings(BaseSettings):
     users: int | None = None
     rate: float | None = None
     duration: str | None = None
-    workers: int = Field(default=0, ge=0)
     out: Path | None = None
+
+    def overrides(self) -> Overrides:
+        """What these change in the scenario. Raises UsageError for options that contradict each other."""
+        try:
+            duration_s = None if self.duration is None else parse_duration(self.duration)
+        except ValueError as error:
+            raise UsageError(f"LOADGEN_DURATION: {error}") from None
+        return Overrides(target=self.target, model=self.model, users=self.users, rate=self.rate, duration_s=duration_s)

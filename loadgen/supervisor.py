@@ -1,7 +1,7 @@
-"""`loadgen run`: starts a master, its workers and, where no target is named, the simulator; and sees them all to their end.
+"""`loadgen run`: starts a master, its workers and, where no target is named, the simulator; sees them all to their end.
 
-Children run in sessions of their own, so that Ctrl-C reaches only this process, which stops them in order; they die with
-it if it is killed. Knows nothing of Locust: it talks to the children by signals, pipes and exit codes.
+Children run in sessions of their own, so that Ctrl-C reaches only this process, which stops them in order; they die
+with it if it is killed. Knows nothing of Locust: it talks to the children by signals, pipes and exit codes.
 """
 
 import contextlib
@@ -140,8 +140,20 @@ def run_supervised(
         target = ["--target-fd", str(target_read)] if simulator is not None else []
         master = supervisor.start(
             "the master",
-            ["loadgen", "master", *master_arguments, "--workers", str(workers), "--parent", parent]
-            + [*target, "--announce-fd", str(announce_write)],
+            # fmt: off
+            [
+                "loadgen",
+                "master",
+                *master_arguments,
+                "--workers",
+                str(workers),
+                "--parent",
+                parent,
+                *target,
+                "--announce-fd",
+                str(announce_write),
+            ],
+            # fmt: on
             pass_fds=(announce_write, target_read),
         )
         for number, (join_read, _) in enumerate(join_pipes, 1):

@@ -33,7 +33,7 @@ class Failure:
     message: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """A request and all that is measured of its response. Stamps are time.monotonic_ns().
 

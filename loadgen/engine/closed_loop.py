@@ -57,6 +57,8 @@ class ClosedLoop:
 
     async def _hold(self, permit: int, epoch: int) -> None:
         number = epoch * _EPOCH_SESSIONS
+        left = set(range(self._factory.workload_count))
+        ordinals = dict.fromkeys(left, permit)  # permit, permit + permits, ...: no two permits share a session
         for on_s, off_s in permit_windows(self._schedule, permit):
             on_ns = self._origin_ns + round(on_s * 1e9)
             off_ns = self._origin_ns + round(off_s * 1e9)
@@ -65,12 +67,14 @@ class ClosedLoop:
             def keep_on(turn_due_ns: int, off_ns: int = off_ns) -> bool:
                 return turn_due_ns < off_ns and permit in self._held
 
-            while due_ns < off_ns and permit in self._held and not self._runner.stopping:
-                ordinal = number * self._permit_count + permit
-                planned = self._factory.plan(f"{permit}.{number}", ordinal, permit, number)
-                if planned is None:
-                    return
+            while left and due_ns < off_ns and permit in self._held and not self._runner.stopping:
+                index = self._factory.choose(permit, number, among=left)
+                planned = self._factory.plan(f"{permit}.{number}", index, ordinals[index], permit, number)
                 number += 1
+                if planned is None:
+                    left.discard(index)
+                    continue
+                ordinals[index] += self._permit_count
                 ended = await self._runner.run(planned, due_ns, keep_on)
                 # The permit fell free when the last turn ended; what we do since then is our lag, not a later plan.
                 free_ns = time.monotonic_ns() if ended.end_ns is None else ended.end_ns

@@ -26,7 +26,6 @@ from loadgen.engine.turns import TurnMaker
 from loadgen.errors import UsageError
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.recorder import Recorder
-from loadgen.metrics.snapshot import Gauges
 from loadgen.scenario.model import Scenario, scenario_from_json
 from loadgen.workloads.base import Workload
 from loadgen.workloads.build import build_workload
@@ -220,8 +219,7 @@ class Engine:
 
     async def _send_snapshot(self, *, final: bool) -> None:
         """Encode a snapshot one piece a turn of the loop, so that no read waits for it."""
-        gauges = Gauges(in_flight=self._runner.in_flight, sessions_active=self._runner.active)
-        pieces = self._recorder.snapshot(time.monotonic_ns(), gauges, final=final)
+        pieces = self._recorder.snapshot(time.monotonic_ns(), self._runner.gauges(), final=final)
         while True:
             try:
                 next(pieces)

@@ -58,14 +58,17 @@ class OpenLoop:
     async def run(self) -> None:
         """Walk the sequence to its end; returns when the last arrival has been launched or dropped."""
         walked_to_ns = 0
+        ordinals = [0] * self._factory.workload_count
         for number, offset_s in enumerate(self._arrivals):
             due_ns = self._origin_ns + round(offset_s * 1e9)
             if due_ns > walked_to_ns:
                 await self._clock.sleep_until(due_ns - _AHEAD_NS)
                 walked_to_ns = max(due_ns, time.monotonic_ns() + _AHEAD_NS) + _STRIDE_NS
+            index = self._factory.choose(number)
+            ordinals[index] += 1
             if due_ns < self._from_ns or number % self._permit_count not in self._permits:
                 continue
-            planned = self._factory.plan(str(number), number, number)
+            planned = self._factory.plan(str(number), index, ordinals[index] - 1, number)
             if planned is not None:
                 self._planned += 1
                 self._clock.call_at(due_ns, partial(self._arrive, planned, due_ns))

@@ -1,4 +1,4 @@
-"""What the master tells a worker's engine: plain data that crosses the process border once before a run and at its start.
+"""What the master tells a worker's engine: plain data that crosses the process border before a run and in it.
 
 The API key is not among it: each worker reads it from its own environment.
 """
@@ -40,7 +40,7 @@ class Deal(msgspec.Struct, frozen=True):
 
 
 class DrainOrder(msgspec.Struct, frozen=True):
-    """Start nothing new; let the turns in flight end for `grace_s` seconds, then cut them off and send the last report."""
+    """Start nothing new; let the turns in flight end for `grace_s` seconds, then cut them off and report the last."""
 
     run_id: str
     grace_s: float

@@ -5,7 +5,7 @@ Knows nothing of why a session starts when it does (the open and the closed loop
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from random import Random
 
@@ -16,6 +16,7 @@ from loadgen.client.transport import Transport
 from loadgen.engine.clock import Clock
 from loadgen.engine.turns import TurnMaker, measure
 from loadgen.metrics.recorder import Recorder
+from loadgen.metrics.snapshot import Gauges
 from loadgen.metrics.turn import Outcome
 from loadgen.workloads.base import Session, Turn, Workload
 
@@ -40,7 +41,10 @@ class PlannedSession:
 
 
 class SessionFactory:
-    """Makes session number k of the plan: which workload, and its every choice, from the seed and k alone."""
+    """Makes the sessions of the plan: which workload, and its every choice, from the scenario's seed and a number.
+
+    `parts` tell sessions apart: the arrival's number in open loop, permit and session number in closed loop.
+    """
 
     def __init__(
         self, workloads: tuple[Workload, ...], weights: tuple[float, ...], seed: int, maker: TurnMaker
@@ -50,10 +54,24 @@ class SessionFactory:
         self._seed = seed
         self._maker = maker
 
-    def plan(self, session_id: str, ordinal: int, *seed_parts: int) -> PlannedSession | None:
-        """The session, its first turn encoded; None where its workload has run out."""
-        rng = Random(session_seed(self._seed, *seed_parts))
-        index = pick_weighted(self._weights, rng) if len(self._workloads) > 1 else 0
+    @property
+    def workload_count(self) -> int:
+        """How many workloads share the load."""
+        return len(self._workloads)
+
+    def choose(self, *parts: int, among: Set[int] | None = None) -> int:
+        """The index of the session's workload, drawn by weight; `among` restricts it to some of them.
+
+        Cheap, for in open loop every worker asks it of every arrival, its own or not.
+        """
+        if len(self._workloads) == 1:
+            return 0
+        weights = [weight if among is None or index in among else 0.0 for index, weight in enumerate(self._weights)]
+        return pick_weighted(weights, Random(session_seed(self._seed, *parts, "workload")))
+
+    def plan(self, session_id: str, index: int, ordinal: int, *parts: int) -> PlannedSession | None:
+        """Session `ordinal` of workload `index`, its first turn encoded; None where the workload has run out."""
+        rng = Random(session_seed(self._seed, *parts))
         workload = self._workloads[index]
         session = workload.session(ordinal, rng)
         turn = session.next_turn(None) if session is not None else None
@@ -87,7 +105,9 @@ class SessionRunner:
         self._waiting: set[asyncio.Task[object]] = set()
         self._tasks: set[asyncio.Task[object]] = set()
         self.stopping = False
-        self.in_flight = 0
+        self._in_flight: set[Exchange] = set()
+        self._ended_chunks = 0
+        self._ended_reads = 0
         self.active = 0
 
     def stage_at(self, due_ns: int) -> int:
@@ -125,6 +145,8 @@ class SessionRunner:
                 cut_off = await self._perform(exchange)
                 end_ns = exchange.end_ns if exchange.end_ns is not None and not cut_off else time.monotonic_ns()
                 seen = interpret(exchange)
+                self._ended_chunks += len(exchange.timeline.chunk_stamps)
+                self._ended_reads += exchange.timeline.reads
                 measured = measure(
                     turn,
                     exchange,
@@ -172,14 +194,29 @@ class SessionRunner:
 
     async def _perform(self, exchange: Exchange) -> bool:
         """Send and receive; True if the turn was cut off because the grace time is over."""
-        self.in_flight += 1
+        self._in_flight.add(exchange)
         try:
             await self._transport.perform(exchange)
         except asyncio.CancelledError:
             return True
         finally:
-            self.in_flight -= 1
+            self._in_flight.discard(exchange)
         return False
+
+    @property
+    def in_flight(self) -> int:
+        """Turns sent and not ended."""
+        return len(self._in_flight)
+
+    def gauges(self) -> Gauges:
+        """What goes on right now; chunks and reads as far as the streams in flight have been digested."""
+        flying = [exchange.timeline for exchange in self._in_flight]
+        return Gauges(
+            in_flight=len(flying),
+            sessions_active=self.active,
+            chunks=self._ended_chunks + sum(len(timeline.chunk_stamps) for timeline in flying),
+            reads=self._ended_reads + sum(timeline.reads for timeline in flying),
+        )
 
     async def drain(self, deadline_ns: int) -> None:
         """Start no turn any more; let those in flight end until `deadline_ns`, then cut them off."""

@@ -83,16 +83,19 @@ class _Part:
         )
 
 
-def summarize(aggregate: Aggregate, run: RunInfo, *, slos: Sequence[str] = (), ended_s: float) -> Summary:
+def summarize(
+    aggregate: Aggregate, run: RunInfo, *, slos: Sequence[str] = (), ended_s: float, invalid: Sequence[str] = ()
+) -> Summary:
     """The summary of a run that ended `ended_s` after its start (a measured window counts only as far as it got).
 
-    Workers lost and reports missing are added to `run`. The SLOs are listed, not judged.
+    invalid: reasons for which the generator failed beyond what it could measure of itself. Workers lost and reports
+    missing are added to `run`. The SLOs are listed, not judged.
     """
     plan = aggregate.plan
     reached = [max(0.0, min(stage.end_s, ended_s) - stage.start_s) for stage in plan.stages]
     window_s = sum(reached[index] for index in plan.measured)
     whole = _Part(aggregate, window_s, None, None)
-    generator = _certified(aggregate, whole)
+    generator = _certified(aggregate, whole, invalid)
     return Summary(
         run=msgspec.structs.replace(
             run,
@@ -130,12 +133,12 @@ def _notes(aggregate: Aggregate) -> list[str]:
     return notes
 
 
-def _certified(aggregate: Aggregate, whole: _Part) -> Generator:
+def _certified(aggregate: Aggregate, whole: _Part, invalid: Sequence[str]) -> Generator:
     evidence = aggregate.evidence()
     certificate = certify(evidence)
     return Generator(
-        valid=certificate.valid,
-        reasons=certificate.reasons,
+        valid=certificate.valid and not invalid,
+        reasons=[*invalid, *certificate.reasons],
         notes=certificate.notes,
         schedule_lag_s=evidence.schedule_lag.dist(),
         loop_lag_s=evidence.loop_lag.dist(),

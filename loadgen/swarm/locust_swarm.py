@@ -1,5 +1,6 @@
 """Locust's runner as the conductor sees it, and Locust's own statistics filled from our snapshots."""
 
+import logging
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +9,10 @@ from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 from locust.stats import StatsError
 
+from loadgen import __version__
 from loadgen.metrics.live import EndToEnd
+
+logger = logging.getLogger(__name__)
 
 LOCAL_WORKER = "local"
 
@@ -20,9 +24,12 @@ class LocustSwarm:
         self._environment = environment
         self._listening: set[str] = set()
 
-    def hear(self, worker: str) -> None:
-        """This worker has said hello: it listens to our messages now."""
-        self._listening.add(worker)
+    def hear(self, worker: str, version: str) -> None:
+        """This worker has said hello: it listens to our messages now. One of another version gets no work."""
+        if version == __version__:
+            self._listening.add(worker)
+        else:
+            logger.error("worker %s runs loadgen %s, not %s: it gets no work", worker, version, __version__)
 
     def permit_counts(self) -> dict[str, int]:
         """See Swarm."""

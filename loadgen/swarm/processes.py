@@ -18,7 +18,7 @@ from locust.runners import WorkerRunner
 
 from loadgen.errors import ExitCode, UsageError
 from loadgen.scenario.loader import LoadedScenario
-from loadgen.swarm.master import Master
+from loadgen.swarm.master import Master, permits_for
 from loadgen.swarm.permit import Permit
 from loadgen.swarm.worker import Worker
 
@@ -57,14 +57,17 @@ def run_master(
         runner = environment.create_master_runner(host, port)
     except (RPCError, SystemExit) as error:
         raise UsageError(f"the master can't listen on {host}:{port}: {error}; name another port") from None
-    master = Master(environment, loaded, base_url, out=out, command=command)
-    gevent.signal_handler(signal.SIGINT, master.interrupt)
-    gevent.signal_handler(signal.SIGTERM, lambda: master.interrupt(at_once=True))
+    permits = permits_for(loaded, workers)
+    run = Master(environment).new_run(loaded, base_url, permits=permits, out=out, command=command)
+    gevent.signal_handler(signal.SIGINT, run.interrupt)
+    gevent.signal_handler(signal.SIGTERM, lambda: run.interrupt(at_once=True))
     if announce_fd is not None:
         with os.fdopen(announce_fd, "w") as announcement:
             announcement.write(f"{host}:{runner.server.port}\n")
-    master.conduct(workers, lambda permits: runner.start(permits, permits))
-    return master.exit_code
+    run.conduct(workers, lambda: runner.start(permits, permits))
+    run.end()
+    runner.quit()
+    return run.exit_code
 
 
 def run_worker(host: str, port: int) -> ExitCode:

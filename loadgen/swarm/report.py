@@ -26,6 +26,7 @@ def write_inputs(
 
 def write_results(folder: RunFolder, conductor: Conductor, findings: PreflightFindings, notes: list[str]) -> Summary:
     """What came out: summary.json and histograms.hlog; the records are there already. notes: for run.notes."""
+    invalid = ["every worker was lost, and the load with them"] if conductor.deserted else []
     scenario, aggregate = conductor.scenario, conductor.aggregate
     started_s = (conductor.start_unix_ns or 0) / 1e9
     dialect = scenario.target.dialect
@@ -42,7 +43,7 @@ def write_results(folder: RunFolder, conductor: Conductor, findings: PreflightFi
         version=__version__,
         notes=notes,
     )
-    summary = summarize(aggregate, info, slos=scenario.slos, ended_s=aggregate.elapsed_s)
+    summary = summarize(aggregate, info, slos=scenario.slos, ended_s=aggregate.elapsed_s, invalid=invalid)
     write_hlog(folder, aggregate, started_s)
     write_summary(folder, summary)
     return summary

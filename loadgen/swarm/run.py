@@ -1,0 +1,170 @@
+"""One run as the master sees it: begins it, watches it, ends it, and leaves the run folder.
+
+Made by the master for every run; knows when things happen, while the conductor knows how. Never sends load itself.
+"""
+
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import gevent
+from rich.console import Console
+
+from loadgen.engine.preflight import PreflightFindings, run_preflight
+from loadgen.errors import ExitCode, LoadgenError, UsageError, worst
+from loadgen.metrics.snapshot import Snapshot
+from loadgen.metrics.summary import Summary
+from loadgen.outputs.console import LiveConsole, print_summary
+from loadgen.outputs.run_folder import RunFolder, default_path
+from loadgen.scenario.loader import LoadedScenario
+from loadgen.swarm.conductor import Conductor, Swarm
+from loadgen.swarm.report import write_inputs, write_results
+
+_REDRAW_S = 0.25
+_JOIN_TIMEOUT_S = 60.0
+
+
+class InterruptedRunError(LoadgenError):
+    """Ctrl-C before the load began."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class Run:
+    """From waiting for workers to the summary. `conduct` and `end` may be called from different greenlets."""
+
+    def __init__(
+        self,
+        swarm: Swarm,
+        loaded: LoadedScenario,
+        base_url: str,
+        *,
+        permits: int,
+        out: Path | None,
+        command: tuple[str, ...],
+        on_snapshot: Callable[[Snapshot, Conductor], None],
+    ) -> None:
+        """out: the run folder, None for the default one. Raises UsageError where it can't be made."""
+        self._swarm = swarm
+        self._loaded = loaded
+        self._base_url = base_url
+        self._command = command
+        self._console = Console(highlight=False)
+        self._errors = Console(stderr=True, highlight=False)
+        self._folder = RunFolder(out or default_path(loaded.scenario.name))
+        self._findings: PreflightFindings | None = None
+        self._grace_s = loaded.scenario.load.grace_s
+        self._interrupts = 0
+        self._ending = False
+        self._codes: list[ExitCode] = []
+        self._notes: list[str] = []
+        self._on_snapshot = on_snapshot
+        self.permits = permits
+        run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"
+        self.conductor = Conductor(swarm, loaded.scenario, run_id, permit_count=permits, on_snapshot=self._keep)
+        self.summary: Summary | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How the run ended; meaningful after `end`."""
+        return worst(self._codes)
+
+    def interrupt(self, *, at_once: bool = False) -> None:
+        """Ctrl-C: the first ends the load and drains, the second (or at_once) cuts off what is in flight."""
+        self._interrupts += 1
+        self._codes.append(ExitCode.INTERRUPTED)
+        if at_once or self._interrupts > 1:
+            self._grace_s = 0.0
+            if self.conductor.begun:
+                gevent.spawn(self.conductor.drain, 0.0)
+        else:
+            self._say(f"interrupted: draining for up to {self._grace_s:g} s; again to cut off what is in flight")
+
+    def conduct(self, workers: int, spawned: Callable[[], None]) -> None:
+        """Wait for so many workers and run the load to its end. spawned: returns when Locust has spread the permits.
+
+        Errors for the user are printed here; the owner calls `end` afterwards, whatever happened.
+        """
+        try:
+            self._wait_for_workers(workers)
+            self._begin(spawned)
+            self._watch()
+        except LoadgenError as error:
+            self._errors.print(f"error: {error}", markup=False, style="bold red", soft_wrap=True)
+            self._codes.append(error.exit_code)
+
+    def end(self) -> None:
+        """Drain the workers, write what there is and show it; once."""
+        if self._ending:
+            return
+        self._ending = True
+        if not self.conductor.begun or self._findings is None:
+            self._folder.discard_if_empty()
+            return
+        self.conductor.drain(self._grace_s)
+        if self._interrupts:
+            self._notes.append("interrupted: the load ended before its schedule did")
+        self.summary = write_results(self._folder, self.conductor, self._findings, self._notes)
+        if not self.summary.generator.valid:
+            self._codes.append(ExitCode.INVALID_RUN)
+        print_summary(self.summary, self._console, self._folder.path)
+        for problem in self._folder.problems:
+            self._errors.print(f"error: {problem}", markup=False, style="bold red", soft_wrap=True)
+
+    def _wait_for_workers(self, count: int) -> None:
+        deadline = time.monotonic() + _JOIN_TIMEOUT_S
+        while len(self._swarm.workers()) < count:
+            self._stop_if_interrupted()
+            if time.monotonic() > deadline:
+                joined = len(self._swarm.workers())
+                raise UsageError(f"only {joined} of {count} workers joined within {_JOIN_TIMEOUT_S:g} s")
+            gevent.sleep(0.005)
+
+    def _begin(self, spawned: Callable[[], None]) -> None:
+        scenario, conductor = self._loaded.scenario, self.conductor
+        workers = self._swarm.workers()
+        spawning = gevent.spawn(spawned)
+        conductor.prepare(workers)
+        self._stop_if_interrupted()
+        findings: PreflightFindings = gevent.get_hub().threadpool.apply(run_preflight, (scenario, self._base_url))
+        self._findings = findings
+        self._say(findings.line())
+        spawning.get()
+        self._stop_if_interrupted()
+        write_inputs(self._folder, self._loaded, findings, self._command)
+        conductor.begin(findings.base_url, findings.model)
+        self._say(
+            f"run {conductor.run_id}: {scenario.name}, {scenario.load.arrivals} arrivals for "
+            f"{conductor.schedule.total_s:g} s, workers {len(workers)}, results in {self._folder.path}"
+        )
+
+    def _watch(self) -> None:
+        """Until the load is over, or has to end."""
+        conductor = self.conductor
+        with LiveConsole(conductor.aggregate.plan) as live:
+            while not self._over():
+                conductor.wait_for(self._over, _REDRAW_S)
+                for worker in conductor.aggregate.workers.keys() - self._swarm.workers():
+                    conductor.lose(worker)
+                if conductor.bug is not None:
+                    raise LoadgenError(f"this is a bug of loadgen; the run can't be trusted: {conductor.bug}")
+                if conductor.target_lost:
+                    self._codes.append(ExitCode.TARGET_UNREACHABLE)
+                    self._notes.append("the target was lost: nothing but connect failures for 10 s")
+                    return
+                live.update(conductor.aggregate.live(now_s=conductor.elapsed_s))
+
+    def _over(self) -> bool:
+        return self.conductor.over or self.conductor.deserted or self._ending or bool(self._interrupts)
+
+    def _stop_if_interrupted(self) -> None:
+        if self._interrupts:
+            raise InterruptedRunError("interrupted before the load began")
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        self._folder.append_records(snapshot.records)
+        self._on_snapshot(snapshot, self.conductor)
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
