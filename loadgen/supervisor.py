@@ -140,7 +140,6 @@ def run_supervised(
         target = ["--target-fd", str(target_read)] if simulator is not None else []
         master = supervisor.start(
             "the master",
-            # fmt: off
             [
                 "loadgen",
                 "master",
@@ -153,7 +152,6 @@ def run_supervised(
                 "--announce-fd",
                 str(announce_write),
             ],
-            # fmt: on
             pass_fds=(announce_write, target_read),
         )
         for number, (join_read, _) in enumerate(join_pipes, 1):

@@ -81,7 +81,7 @@ class Run:
         else:
             self._say(f"interrupted: draining for up to {self._grace_s:g} s; again to cut off what is in flight")
 
-    def conduct(self, workers: int, spawned: Callable[[], None]) -> None:
+    def conduct(self, workers: int, spawned: Callable[[], object]) -> None:
         """Wait for so many workers and run the load to its end. spawned: returns when Locust has spread the permits.
 
         Errors for the user are printed here; the owner calls `end` afterwards, whatever happened.
@@ -121,7 +121,7 @@ class Run:
                 raise UsageError(f"only {joined} of {count} workers joined within {_JOIN_TIMEOUT_S:g} s")
             gevent.sleep(0.005)
 
-    def _begin(self, spawned: Callable[[], None]) -> None:
+    def _begin(self, spawned: Callable[[], object]) -> None:
         scenario, conductor = self._loaded.scenario, self.conductor
         workers = self._swarm.workers()
         spawning = gevent.spawn(spawned)
