@@ -6,26 +6,12 @@ the loop's own timer is used and the schedule lag in the certificate shows what 
 """
 
 import asyncio
-import ctypes
 import heapq
 import itertools
-import os
-import sys
 import time
 from collections.abc import Callable
 
-_CLOCK_MONOTONIC = 1
-_TFD_NONBLOCK = os.O_NONBLOCK
-_TFD_CLOEXEC = os.O_CLOEXEC
-_TFD_TIMER_ABSTIME = 1
-
-
-class _Timespec(ctypes.Structure):
-    _fields_ = (("sec", ctypes.c_long), ("nsec", ctypes.c_long))
-
-
-class _Itimerspec(ctypes.Structure):
-    _fields_ = (("interval", _Timespec), ("value", _Timespec))
+from loadgen.timerfd import TimerFd
 
 
 class Clock:
@@ -37,23 +23,22 @@ class Clock:
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._armed_ns = 0
         self._fallback: asyncio.TimerHandle | None = None
-        self._libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-        self._spec = _Itimerspec()
-        self._fd = -1
-        if self._libc is not None:
-            self._fd = self._libc.timerfd_create(_CLOCK_MONOTONIC, _TFD_NONBLOCK | _TFD_CLOEXEC)
-        if self._fd >= 0:
-            loop.add_reader(self._fd, self._fired)
+        self._timer: TimerFd | None = None
+        try:
+            self._timer = TimerFd()
+        except OSError:
+            return
+        loop.add_reader(self._timer.fd, self._fired)
 
     def close(self) -> None:
         """Forget all sleepers; they are never woken."""
         self._heap.clear()
         if self._fallback is not None:
             self._fallback.cancel()
-        if self._fd >= 0:
-            self._loop.remove_reader(self._fd)
-            os.close(self._fd)
-            self._fd = -1
+        if self._timer is not None:
+            self._loop.remove_reader(self._timer.fd)
+            self._timer.close()
+            self._timer = None
 
     def call_at(self, due_ns: int, callback: Callable[[], None]) -> None:
         """Call back at `due_ns`, from the loop; at the loop's next turn if that is past."""
@@ -71,21 +56,16 @@ class Clock:
 
     def _arm(self, due_ns: int) -> None:
         self._armed_ns = due_ns
-        if self._fd >= 0 and self._libc is not None:
-            value = self._spec.value
-            value.sec, value.nsec = divmod(max(due_ns, 1), 1_000_000_000)
-            self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, ctypes.byref(self._spec), None)
+        if self._timer is not None:
+            self._timer.arm(due_ns)
             return
         if self._fallback is not None:
             self._fallback.cancel()
         self._fallback = self._loop.call_later(max(0.0, (due_ns - time.monotonic_ns()) / 1e9), self._fired)
 
     def _fired(self) -> None:
-        if self._fd >= 0:
-            try:
-                os.read(self._fd, 8)
-            except BlockingIOError:
-                return
+        if self._timer is not None:
+            self._timer.acknowledge()
         self._armed_ns = 0
         heap = self._heap
         now = time.monotonic_ns()

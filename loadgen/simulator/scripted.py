@@ -23,7 +23,7 @@ from dataclasses import fields
 from heapq import heappop, heappush, heapreplace
 
 from loadgen.simulator.script import MODEL, Script, checked, ending, find_script, override, payloads
-from loadgen.simulator.timerfd import TimerFd
+from loadgen.timerfd import TimerFd
 
 _BACKLOG = 4096
 # One read never holds up the streams for longer than a copy of this size takes (about 30 µs).

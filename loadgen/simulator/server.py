@@ -22,9 +22,9 @@ from aiohttp import web
 from loadgen.errors import UsageError
 from loadgen.simulator import wire
 from loadgen.simulator.batching import Engine, Job, QueueFullError
-from loadgen.simulator.timerfd import TimerFd
 from loadgen.simulator.timing import PROFILES, Profile
 from loadgen.simulator.tokens import PromptReader, output_tokens, seed_of, stop_length
+from loadgen.timerfd import TimerFd
 
 _BACKLOG = 4096
 _LARGEST_BODY_BYTES = 256 * 1024 * 1024

@@ -3,6 +3,7 @@
 Made by the master for every run; knows when things happen, while the conductor knows how. Never sends load itself.
 """
 
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -50,7 +51,8 @@ class Run:
         self._loaded = loaded
         self._base_url = base_url
         self._command = command
-        self._console = Console(highlight=False)
+        # In a pipe or a log there is no width to fit; the tables are made for 100 columns.
+        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
         self._errors = Console(stderr=True, highlight=False)
         self._folder = RunFolder(out or default_path(loaded.scenario.name))
         self._findings: PreflightFindings | None = None

@@ -1,4 +1,4 @@
-"""A kernel timer as a file descriptor, for the two servers here: both promise writes at absolute due times.
+"""A kernel timer as a file descriptor: for the engine's clock and for the servers that promise writes at due times.
 
 Event loops time in milliseconds (uvloop wakes up to 1.4 ms early and 0.7 ms late, `select.epoll` rounds to
 1 ms); a timerfd is never early and some 70 µs late. `os.timerfd_create` needs Python 3.13, hence ctypes.
