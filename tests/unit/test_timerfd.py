@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from loadgen.simulator.timerfd import TimerFd
+from loadgen.timerfd import TimerFd
 
 
 def test_it_goes_off_at_its_time_and_never_before() -> None:
