@@ -44,6 +44,10 @@ class LiveConsole:
     ) -> None:
         self._live.stop()
 
+    def say(self, text: str) -> None:
+        """A line that stays, above the view."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def update(self, view: LiveView) -> None:
         """Show this view: redrawn in place on a terminal, else a line if 5 s have passed since the last."""
         if self._console.is_terminal:

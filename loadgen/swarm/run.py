@@ -59,6 +59,7 @@ class Run:
         self._grace_s = loaded.scenario.load.grace_s
         self._interrupts = 0
         self._ending = False
+        self._live: LiveConsole | None = None
         self._codes: list[ExitCode] = []
         self._notes: list[str] = []
         self._on_snapshot = on_snapshot
@@ -81,7 +82,11 @@ class Run:
             if self.conductor.begun:
                 gevent.spawn(self.conductor.drain, 0.0)
         else:
-            self._say(f"interrupted: draining for up to {self._grace_s:g} s; again to cut off what is in flight")
+            text = f"interrupted: draining for up to {self._grace_s:g} s; again to cut off what is in flight"
+            if self._live is not None:
+                self._live.say(text)
+            else:
+                self._say(text)
 
     def conduct(self, workers: int, spawned: Callable[[], object]) -> None:
         """Wait for so many workers and run the load to its end. spawned: returns when Locust has spread the permits.
@@ -104,7 +109,7 @@ class Run:
         if not self.conductor.begun or self._findings is None:
             self._folder.discard_if_empty()
             return
-        self.conductor.drain(self._grace_s)
+        self._drain()
         if self._interrupts:
             self._notes.append("interrupted: the load ended before its schedule did")
         self.summary = write_results(self._folder, self.conductor, self._findings, self._notes)
@@ -144,7 +149,8 @@ class Run:
     def _watch(self) -> None:
         """Until the load is over, or has to end."""
         conductor = self.conductor
-        with LiveConsole(conductor.aggregate.plan) as live:
+        self._live = LiveConsole(conductor.aggregate.plan)
+        with self._live:
             while not self._over():
                 conductor.wait_for(self._over, _REDRAW_S)
                 for worker in conductor.aggregate.workers.keys() - self._swarm.workers():
@@ -155,7 +161,21 @@ class Run:
                     self._codes.append(ExitCode.TARGET_UNREACHABLE)
                     self._notes.append("the target was lost: nothing but connect failures for 10 s")
                     return
-                live.update(conductor.aggregate.live(now_s=conductor.elapsed_s))
+                self._show()
+
+    def _drain(self) -> None:
+        """Wait for what is in flight, still showing it."""
+        draining = gevent.spawn(self.conductor.drain, self._grace_s)
+        self._live = LiveConsole(self.conductor.aggregate.plan)
+        with self._live:
+            while not draining.ready():
+                draining.join(_REDRAW_S)
+                self._show()
+        draining.get()
+
+    def _show(self) -> None:
+        if self._live is not None:
+            self._live.update(self.conductor.aggregate.live(now_s=self.conductor.elapsed_s))
 
     def _over(self) -> bool:
         return self.conductor.over or self.conductor.deserted or self._ending or bool(self._interrupts)
