@@ -1,0 +1,84 @@
+# Everything people and CI do with a checkout. On a fresh machine: `make bench`, `make test`.
+# Needs Python 3.11 or newer, make, and a package index that pip can reach.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The locks carry a hash for every file; only wheels are taken, so no compiler is needed.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test lint types tests unit integration wheel-smoke benchmark lock schema clean
+
+help: ## Print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+bench: $(VENV)/.runtime ## Set up and run the quick start on the embedded simulator, about 30 s
+	@$(BIN)/loadgen run quickstart
+
+test: $(VENV)/.engine ## Set up and run all that CI runs: lint, types, wheel smoke test, every test
+	@MAKE="$(MAKE)" scripts/timed_steps lint types wheel-smoke tests
+
+lint: $(VENV)/.dev ## ruff: lint and format
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+
+types: $(VENV)/.dev ## mypy, strict
+	@$(BIN)/mypy
+
+tests: $(VENV)/.engine ## Every test, unit and integration, with the real engine where it runs
+	@$(BIN)/python -m pytest
+
+unit: $(VENV)/.dev ## The unit tests: no sockets, about 15 s
+	@$(BIN)/python -m pytest tests/unit
+
+integration: $(VENV)/.engine ## The integration tests: real servers, processes and Locust
+	@$(BIN)/python -m pytest tests/integration
+
+wheel-smoke: $(VENV)/.dev ## Build the wheel from the sdist and run it in an empty environment
+	@$(BIN)/python tests/smoke/wheel.py
+
+benchmark: $(VENV)/.dev ## Measure loadgen itself: writes benchmarks/results.md and JSON
+	@$(BIN)/python -m benchmarks.run
+
+schema: $(VENV)/.runtime ## Rewrite the JSON Schema of summary.json from its models
+	@$(BIN)/python -m loadgen.outputs.summary_json
+
+lock: $(VENV)/.dev ## Pin the dependencies anew, keeping pins that still fit; UPGRADE=--upgrade takes the newest
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(LOCK) $(UPGRADE) pyproject.toml --output-file requirements/runtime.txt
+	@$(LOCK) $(UPGRADE) -c requirements/runtime.txt --group build --output-file requirements/build.txt
+	@$(LOCK) $(UPGRADE) -c requirements/runtime.txt -c requirements/build.txt pyproject.toml --group dev \
+		--output-file requirements/dev.txt
+	@$(LOCK) $(UPGRADE) --no-deps --group engine --output-file requirements/engine.txt
+
+clean: ## Remove the environment, caches and build results; run folders stay
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/.work
+
+# Set-up, one stamp a step: a second `make` installs nothing unless a lock has changed.
+
+$(VENV)/.created:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found; install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("loadgen needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@echo "Setting up $(VENV): once, and again when the locks change"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml setup.py $(VENV)/.created
+	@$(INSTALL) -r requirements/build.txt -r requirements/runtime.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+# Wheels of the engine exist for the common platforms only. Where there is none its tests are skipped, with the reason;
+# LOADGEN_REQUIRE_ENGINE=1, which CI sets, makes that a failure.
+$(VENV)/.engine: requirements/engine.txt $(VENV)/.dev
+	@if $(INSTALL) --no-deps -r requirements/engine.txt; then touch $@; \
+	elif [ "$(LOADGEN_REQUIRE_ENGINE)" = 1 ]; then exit 1; \
+	else echo "No llama.cpp engine for this platform: the tests that need it are skipped"; fi

@@ -1,0 +1,28 @@
+"""What pyproject.toml can't say: the shipped scenarios go into the wheel as package data of loadgen.
+
+They live once, under scenarios/, where a reader of the repository looks; `loadgen.scenario.shipped` finds them in both
+places.
+"""
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+
+class BuildWithScenarios(build_py):
+    """Copies scenarios/*.yaml to loadgen/shipped_scenarios/ in the built package."""
+
+    def run(self) -> None:
+        """See build_py."""
+        super().run()
+        if self.editable_mode:
+            return  # a checkout is read in place
+        shipped = Path(self.build_lib) / "loadgen" / "shipped_scenarios"
+        shipped.mkdir(parents=True, exist_ok=True)
+        for scenario in sorted(Path("scenarios").glob("*.yaml")):
+            shutil.copy(scenario, shipped)
+
+
+setup(cmdclass={"build_py": BuildWithScenarios})
