@@ -57,7 +57,15 @@ def _install(wheel: Path, environment: Path) -> Path:
     venv.create(environment, with_pip=True)
     commands = environment / "bin"
     # Most of an installation's time goes into compiling modules that this run never imports.
-    pip = [commands / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    pip: list[str | Path] = [
+        commands / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
     lock = _CHECKOUT / "requirements" / "runtime.txt"
     _call([*pip, "--require-hashes", "--only-binary", ":all:", "-r", lock], environment, _INSTALL_TIMEOUT_S)
     _call([*pip, "--no-deps", wheel], environment, _INSTALL_TIMEOUT_S)
