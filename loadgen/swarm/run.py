@@ -134,8 +134,7 @@ class Run:
         spawning = gevent.spawn(spawned)
         conductor.prepare(workers)
         self._stop_if_interrupted()
-        findings: PreflightFindings = gevent.get_hub().threadpool.apply(run_preflight, (scenario, self._base_url))
-        self._findings = findings
+        findings = self._findings = self._ask()
         self._say(findings.line())
         spawning.get()
         self._stop_if_interrupted()
@@ -145,6 +144,15 @@ class Run:
             f"run {conductor.run_id}: {scenario.name}, {scenario.load.arrivals} arrivals for "
             f"{conductor.schedule.total_s:g} s, workers {len(workers)}, results in {self._folder.path}"
         )
+
+    def _ask(self) -> PreflightFindings:
+        """Run the preflight. A target that takes a request and is silent could hold an interrupt up for minutes."""
+        asking = gevent.get_hub().threadpool.spawn(run_preflight, self._loaded.scenario, self._base_url)
+        while not asking.ready():
+            self._stop_if_interrupted()
+            asking.wait(_REDRAW_S)
+        findings: PreflightFindings = asking.get()
+        return findings
 
     def _watch(self) -> None:
         """Until the load is over, or has to end."""
