@@ -1,0 +1,85 @@
+"""Whatever dies first: the figures say so, and no process is left behind."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from loadgen.errors import ExitCode
+from loadgen.simulator.process import SimulatorProcess
+from tests.support.command import Command, open_load, read_records, write_scenario
+from tests.support.recording_server import RecordingServer
+from tests.support.waiting import wait_for
+
+RATE = 40
+
+
+def test_the_others_take_over_a_dead_workers_share(
+    run: Callable[..., Command], tmp_path: Path, fast_simulator: SimulatorProcess
+) -> None:
+    scenario = write_scenario(tmp_path, load=open_load(RATE, "12s"))
+    command = run(scenario, "--target", fast_simulator.url, "--workers", "2")
+    command.await_records(RATE)
+    victim = command.pids("worker")[0]
+    died_at_s = max(record["end_s"] for record in read_records(command.run))
+    os.kill(victim, signal.SIGKILL)
+    finished = command.wait()
+    summary = finished.summary
+    assert len(summary["run"]["workers_lost"]) == 1
+    assert any("lost" in note for note in summary["run"]["notes"])
+    assert f"(process {victim}) ended with signal SIGKILL" in finished.output
+    # Noticed after 3 to 4 s and rebalanced; from then on every arrival is somebody's again.
+    later = sorted(int(record["session"]) for record in finished.records if record["intended_s"] >= died_at_s + 7)
+    assert later == list(range(later[0], later[0] + len(later)))
+    assert later[-1] == 12 * RATE - 1
+    keys = [(record["session"], record["turn"]) for record in finished.records]
+    assert len(set(keys)) == len(keys)
+    assert finished.code in (ExitCode.PASS, ExitCode.INVALID_RUN)
+
+
+def test_without_workers_the_run_ends_and_is_no_pass(
+    run: Callable[..., Command], tmp_path: Path, fast_simulator: SimulatorProcess
+) -> None:
+    scenario = write_scenario(tmp_path, load=open_load(RATE, "60s"))
+    command = run(scenario, "--target", fast_simulator.url, "--workers", "2")
+    command.await_records(RATE)
+    for pid in command.pids("worker"):
+        os.kill(pid, signal.SIGKILL)
+    finished = command.wait()
+    assert finished.code not in (ExitCode.PASS, ExitCode.TARGET_UNREACHABLE)
+    assert len(finished.summary["run"]["workers_lost"]) == 2
+    # The report was written with what had come in by then.
+    assert finished.summary["requests"]["sent"] == len(finished.records) >= RATE
+
+
+def test_a_dead_master_ends_the_run(run: Callable[..., Command], tmp_path: Path) -> None:
+    command = run(write_scenario(tmp_path, load=open_load(RATE, "60s")), "--workers", "2")
+    command.await_records(1)
+    (master,) = command.pids("master")
+    os.kill(master, signal.SIGKILL)
+    finished = command.wait(timeout_s=15)
+    assert finished.code == ExitCode.BUG
+    assert "the master ended with signal SIGKILL" in finished.output
+    # Every report that had arrived is in the records, and they can be read.
+    assert read_records(command.run)
+
+
+def test_a_dead_supervisor_takes_all_with_it(run: Callable[..., Command], tmp_path: Path) -> None:
+    command = run(write_scenario(tmp_path, load=open_load(RATE, "60s")), "--workers", "2")
+    command.await_records(1)
+    assert len(command.living()) == 5  # with master, two workers and the simulator
+    command.signal(signal.SIGKILL)
+    finished = command.wait(timeout_s=15)
+    assert finished.code == -signal.SIGKILL
+    # The master was told to end, so it left its report.
+    assert any("interrupted" in note for note in finished.summary["run"]["notes"])
+
+
+def test_a_dead_supervisor_takes_all_with_it_while_the_target_is_asked(
+    run: Callable[..., Command], tmp_path: Path
+) -> None:
+    with RecordingServer(holds=True) as server:
+        command = run(write_scenario(tmp_path, load=open_load(RATE, "60s")), "--target", server.url)
+        wait_for(lambda: server.requests, "the preflight's request")
+        command.signal(signal.SIGKILL)
+        command.wait(timeout_s=15)
