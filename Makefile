@@ -4,8 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The locks carry a hash for every file; only wheels are taken, so no compiler is needed.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+# The locks carry a hash for every file; only wheels are taken, so no compiler is needed. -qq: errors
+# are shown, warnings about the machine's own pip settings are not.
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all:
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --custom-compile-command "make lock"
 
@@ -47,7 +48,7 @@ schema: $(VENV)/.runtime ## Rewrite the JSON Schema of summary.json from its mod
 	@$(BIN)/python -m loadgen.outputs.summary_json
 
 lock: $(VENV)/.dev ## Pin the dependencies anew, keeping pins that still fit; UPGRADE=--upgrade takes the newest
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv
 	@$(LOCK) $(UPGRADE) pyproject.toml --output-file requirements/runtime.txt
 	@$(LOCK) $(UPGRADE) -c requirements/runtime.txt --group build --output-file requirements/build.txt
 	@$(LOCK) $(UPGRADE) -c requirements/runtime.txt -c requirements/build.txt pyproject.toml --group dev \
@@ -69,7 +70,7 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml setup.py $(VENV)/.created
 	@$(INSTALL) -r requirements/build.txt -r requirements/runtime.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime

@@ -46,7 +46,7 @@ def _call(arguments: Sequence[str | Path], folder: Path, timeout_s: float) -> st
 
 def _build(into: Path) -> Path:
     """The wheel, built from the sdist that is built from the checkout."""
-    arguments = [sys.executable, "-m", "build", "--no-isolation", "--outdir", into, _CHECKOUT]
+    arguments: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation", "--outdir", into, _CHECKOUT]
     _call(arguments, into.parent, _INSTALL_TIMEOUT_S)
     (wheel,) = into.glob("*.whl")
     return wheel
