@@ -47,8 +47,12 @@ class ReplayWorkload:
         return RecordedSession(conversation, self.spec)
 
     def start_times(self) -> Sequence[float] | None:
-        """None: this format has pauses inside conversations but no clock for their beginnings."""
-        return None
+        """Seconds from the first conversation's beginning, scaled as all recorded times are; None where any is unknown."""
+        starts = [conversation.start_s for conversation in self.conversations]
+        known = [start for start in starts if start is not None]
+        if len(known) < len(starts):
+            return None
+        return [(start - known[0]) * self.spec.time_scale for start in known]
 
 
 class RecordedSession:

@@ -1,6 +1,7 @@
 """Replayed sessions: the recorded history or the live one, with the recorded pauses, scaled."""
 
 import json
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -95,6 +96,22 @@ def test_without_repeating_the_recording_runs_out() -> None:
 
 def test_a_recording_without_a_clock_has_no_start_times() -> None:
     assert replay().start_times() is None
+
+
+def test_recorded_beginnings_order_the_sessions_and_scale_like_all_recorded_times(tmp_path: Path) -> None:
+    path = tmp_path / "clocked.jsonl"
+    lines = [
+        {"conversation_id": name, "turn": 1, "role": "user", "content": name, "start_seconds": start}
+        for name, start in (("late", 107.0), ("early", 100.0), ("middle", 103.0))
+    ]
+    answers = [
+        {"conversation_id": line["conversation_id"], "turn": 2, "role": "assistant", "content": "x"} for line in lines
+    ]
+    path.write_text("\n".join(json.dumps(line) for line in lines + answers))
+    workload = replay(path=str(path), time_scale=0.5)
+    assert workload.start_times() == [0.0, 1.5, 3.5]
+    first = workload.session(0, RNG)
+    assert messages_of(first.next_turn(None))[-1]["content"] == "early"
 
 
 def test_live_calls_get_the_recorded_results_in_order_under_their_own_ids() -> None:
