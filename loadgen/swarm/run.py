@@ -19,6 +19,7 @@ from loadgen.metrics.summary import Summary
 from loadgen.outputs.console import LiveConsole, print_summary
 from loadgen.outputs.run_folder import RunFolder, default_path
 from loadgen.scenario.loader import LoadedScenario
+from loadgen.scenario.model import Scenario
 from loadgen.swarm.conductor import Conductor, Swarm
 from loadgen.swarm.report import write_inputs, write_results
 
@@ -147,12 +148,15 @@ class Run:
 
     def _ask(self) -> PreflightFindings:
         """Run the preflight. A target that takes a request and is silent could hold an interrupt up for minutes."""
-        asking = gevent.get_hub().threadpool.spawn(run_preflight, self._loaded.scenario, self._base_url)
+        asking = gevent.get_hub().threadpool.spawn(_findings_or_error, self._loaded.scenario, self._base_url)
         while not asking.ready():
             self._stop_if_interrupted()
             asking.wait(_REDRAW_S)
-        findings: PreflightFindings = asking.get()
-        return findings
+        found = asking.get()
+        assert found is not None
+        if isinstance(found, LoadgenError):
+            raise found
+        return found
 
     def _watch(self) -> None:
         """Until the load is over, or has to end."""
@@ -198,3 +202,11 @@ class Run:
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
+
+
+def _findings_or_error(scenario: Scenario, base_url: str) -> PreflightFindings | LoadgenError:
+    # Returned, for gevent prints the traceback of whatever is raised in its threads.
+    try:
+        return run_preflight(scenario, base_url)
+    except LoadgenError as error:
+        return error
