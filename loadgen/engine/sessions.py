@@ -151,6 +151,7 @@ class SessionRunner:
                     turn,
                     exchange,
                     seen,
+                    stream_asked=self._maker.stream,
                     session=planned.id,
                     number=number,
                     workload=planned.workload,

@@ -13,9 +13,11 @@ from loadgen.workloads.base import Turn
 class TurnMaker:
     """Encodes turns for one target and one scenario's request options."""
 
-    def __init__(self, template: BodyTemplate, limits: Limits) -> None:
+    def __init__(self, template: BodyTemplate, limits: Limits, *, stream: bool) -> None:
+        """stream: whether the template asks for a stream."""
         self._template = template
         self._limits = limits
+        self.stream = stream
 
     def exchange(self, turn: Turn) -> Exchange:
         """The turn, ready to send. Done ahead of its due time: encoding is not latency of the target."""
@@ -28,6 +30,7 @@ def measure(
     exchange: Exchange,
     seen: Interpreted,
     *,
+    stream_asked: bool,
     session: str,
     number: int,
     workload: str,
@@ -48,7 +51,8 @@ def measure(
         taken_ns=taken_ns,
         end_ns=end_ns,
         outcome=seen.outcome,
-        streamed=timeline.streaming,
+        # Where nothing has come yet, what was asked for: its time to first output is to be known as censored.
+        streamed=timeline.streaming if exchange.status is not None else stream_asked,
         sent_ns=exchange.sent_ns,
         connect_ns=exchange.connect_ns,
         first_output_ns=timeline.first_output_ns,
