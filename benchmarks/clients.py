@@ -4,6 +4,7 @@ Both take their load from the same scenario file. The server is on one core, the
 worker) on another.
 """
 
+import gzip
 import json
 import sys
 from dataclasses import dataclass
@@ -58,6 +59,11 @@ class Run:
     def ended_ns(self) -> int:
         """The server's last write."""
         return max(stamp.writes_ns[-1] for stamp in self.stamps)
+
+    @property
+    def others_share(self) -> float:
+        """How much of the generator's core (0..1) other processes took while the load ran."""
+        return self.watched.others_share(self.began_ns, self.ended_ns)
 
     @property
     def truth_ttft_ns(self) -> Times:
@@ -127,8 +133,6 @@ def run_loadgen(plan: Plan, server: ScriptedServer, work: Path, label: str) -> L
 
 
 def _records(path: Path) -> list[Record]:
-    import gzip
-
     with gzip.open(path, "rb") as lines:
         records = msgspec.json.Decoder(Record).decode_lines(lines.read())
     return sorted(records, key=lambda record: record.send_s or 0.0)

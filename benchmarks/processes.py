@@ -18,16 +18,22 @@ from typing import Self
 import numpy as np
 
 _PERIOD_S = 0.05
+_QUIET_S = 1.0
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """CPU so far in ns by (role, thread name), and resident bytes by role, at `at_ns` of time.monotonic_ns()."""
+    """At `at_ns` of time.monotonic_ns(): CPU so far by (role, whether its main thread), resident bytes by role.
+
+    core_ns: how long the watched CPU has been busy since boot, with whatever ran there.
+    """
 
     at_ns: int
-    cpu_ns: dict[tuple[str, str], int]
+    cpu_ns: dict[tuple[str, bool], int]
     rss_bytes: dict[str, int]
+    core_ns: int
 
 
 @dataclass
@@ -78,19 +84,38 @@ class Watched:
         self._out.close()
 
     def _watch(self) -> None:
+        # By thread, so that one that ends keeps what it has used.
+        used: dict[tuple[str, int, str], int] = {}
         while not self._stopped.wait(_PERIOD_S):
-            self.samples.append(_sample(self._child.pid))
+            now_ns, core_ns, rss = time.monotonic_ns(), _core_ns(self.cpu), {}
+            for process in (self._child.pid, *_descendants(self._child.pid)):
+                with contextlib.suppress(OSError):
+                    role = _role(process)
+                    for task in Path(f"/proc/{process}/task").iterdir():
+                        used[role, process, task.name] = int((task / "schedstat").read_text().split()[0])
+                    rss[role] = int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _PAGE_BYTES
+            cpu: dict[tuple[str, bool], int] = {}
+            for (role, process, thread), ns in used.items():
+                name = (role, thread == str(process))
+                cpu[name] = cpu.get(name, 0) + ns
+            self.samples.append(Sample(now_ns, cpu, rss, core_ns))
 
-    def cpu_ns(self, from_ns: int, to_ns: int) -> dict[tuple[str, str], float]:
-        """CPU between two instants by (role, thread), interpolated between samples."""
-        at = np.array([sample.at_ns for sample in self.samples])
+    def cpu_ns(self, from_ns: int, to_ns: int) -> dict[tuple[str, bool], float]:
+        """CPU between two instants by (role, whether its main thread), interpolated between samples."""
         names = {name for sample in self.samples for name in sample.cpu_ns}
-        used = {}
-        for name in names:
-            values = np.array([sample.cpu_ns.get(name, 0) for sample in self.samples])
-            low, high = np.interp([from_ns, to_ns], at, values)
-            used[name] = float(high - low)
-        return used
+        return {
+            name: self._between(from_ns, to_ns, [sample.cpu_ns.get(name, 0) for sample in self.samples])
+            for name in names
+        }
+
+    def others_share(self, from_ns: int, to_ns: int) -> float:
+        """Which part of the CPU (0..1) processes that are not ours used between two instants."""
+        busy = self._between(from_ns, to_ns, [sample.core_ns for sample in self.samples])
+        return max(0.0, busy - sum(self.cpu_ns(from_ns, to_ns).values())) / (to_ns - from_ns)
+
+    def _between(self, from_ns: int, to_ns: int, values: list[int]) -> float:
+        low, high = np.interp([from_ns, to_ns], [sample.at_ns for sample in self.samples], values)
+        return float(high - low)
 
     def rss_bytes(self, role: str, at_ns: int, span_ns: int) -> float | None:
         """The median of a role's resident memory in the `span_ns` after `at_ns`; None without a sample."""
@@ -98,19 +123,24 @@ class Watched:
         return float(np.median(seen)) if seen else None
 
 
-def _sample(pid: int) -> Sample:
-    cpu: dict[tuple[str, str], int] = {}
-    rss: dict[str, int] = {}
-    now_ns = time.monotonic_ns()
-    for process in (pid, *_descendants(pid)):
-        with contextlib.suppress(OSError, ProcessLookupError):
-            role = _role(process)
-            for task in Path(f"/proc/{process}/task").iterdir():
-                name = (role, "main" if task.name == str(process) else (task / "comm").read_text().strip())
-                cpu[name] = cpu.get(name, 0) + int((task / "schedstat").read_text().split()[0])
-            resident = int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _PAGE_BYTES
-            rss[role] = rss.get(role, 0) + resident
-    return Sample(now_ns, cpu, rss)
+def wait_for_quiet(cpus: Sequence[int], busy_share: float, timeout_s: float) -> None:
+    """Return once these CPUs have been (nearly) idle for a second, or at the end of the timeout."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        before, since = [_core_ns(cpu) for cpu in cpus], time.monotonic_ns()
+        time.sleep(_QUIET_S)
+        passed_ns = time.monotonic_ns() - since
+        if all(_core_ns(cpu) - busy <= busy_share * passed_ns for cpu, busy in zip(cpus, before, strict=True)):
+            return
+
+
+def _core_ns(cpu: int) -> int:
+    """Busy time of a CPU: /proc/stat's columns but for idle and waiting, and guests, which user time holds already."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        if line.startswith(f"cpu{cpu} "):
+            ticks = list(map(int, line.split()[1:9]))
+            return (sum(ticks) - ticks[3] - ticks[4]) * _TICK_NS
+    raise RuntimeError(f"/proc/stat knows no CPU {cpu}")
 
 
 def _descendants(pid: int) -> Iterator[int]:

@@ -8,7 +8,8 @@ from benchmarks.numbers import Number
 _HEAD = """# Benchmark results
 
 Written by `make benchmark`; [docs/benchmarks.md](../docs/benchmarks.md) says how each number is measured and what
-limits it. Server and generator have a core each. A value is the median of the repetitions, all of which stand behind it.
+limits it. Server and generator have a core each. A value is the median of the repetitions,
+all of which stand behind it.
 """
 
 
