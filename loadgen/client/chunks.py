@@ -67,18 +67,26 @@ class WireUsage(Struct, gc=False):
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
     prompt_cache_hit_tokens: int | None = None
+    prompt_cache_miss_tokens: int | None = None
     reasoning_tokens: int | None = None
 
-    def read(self) -> Usage:
-        """Token counts by our names; None is unknown."""
+    def read(self) -> Usage | None:
+        """Token counts by our names, None is unknown; None for a block that says nothing."""
         cached = self.prompt_tokens_details.cached_tokens if self.prompt_tokens_details else None
         reasoning = self.completion_tokens_details.reasoning_tokens if self.completion_tokens_details else None
-        return Usage(
-            input_tokens=self.prompt_tokens,
-            output_tokens=self.completion_tokens,
-            cached_tokens=self.prompt_cache_hit_tokens if cached is None else cached,
-            reasoning_tokens=self.reasoning_tokens if reasoning is None else reasoning,
-        )
+        if cached is None:
+            cached = self._cached_by_deepseek()
+        if reasoning is None:
+            reasoning = self.reasoning_tokens
+        if self.prompt_tokens is None and self.completion_tokens is None and cached is None and reasoning is None:
+            return None
+        return Usage(self.prompt_tokens, self.completion_tokens, cached, reasoning)
+
+    def _cached_by_deepseek(self) -> int | None:
+        hit, miss = self.prompt_cache_hit_tokens, self.prompt_cache_miss_tokens
+        if hit is None and miss is not None and self.prompt_tokens is not None:
+            return self.prompt_tokens - miss
+        return hit
 
 
 class Chunk(Struct, gc=False):

@@ -7,6 +7,7 @@ workloads.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from loadgen.client.body import is_compressed
 from loadgen.client.timeline import Timeline
 from loadgen.metrics.turn import Outcome
 
@@ -55,3 +56,14 @@ class Exchange:
     headers: dict[str, str] = field(default_factory=dict)
     failure: Failure | None = None
     reconnects: int = 0
+
+    def begin_body(self, status: int) -> None:
+        """The response's head is in, its headers among them; 1xx ones don't count."""
+        self.status = status
+        good = 200 <= status < 300
+        kind = self.headers.get("content-type", "")
+        self.timeline.begin(
+            streaming=good and kind.lower().startswith("text/event-stream"),
+            compressed=is_compressed(self.headers.get("content-encoding", "")),
+            is_error=not good,
+        )

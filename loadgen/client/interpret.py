@@ -7,14 +7,16 @@ or an unreadable one is not, whatever the status line said.
 
 from dataclasses import dataclass
 
+from loadgen.client.body import BodyTooLargeError, CorruptBodyError
 from loadgen.client.chunks import Chunk, MalformedChunkError, decode_chunk, error_message
 from loadgen.client.exchange import Exchange, Failure
 from loadgen.client.reply import Reply, Usage
-from loadgen.client.timeline import BodyTooLargeError, CorruptBodyError
 from loadgen.metrics.turn import Outcome
 
 _COMPLETE = frozenset({"stop", "length", "tool_calls", "function_call", "content_filter"})
 _NO_USAGE = Usage()
+# Characters of an error's text that a record keeps.
+_SHORT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +30,13 @@ class Interpreted:
 
 def interpret(exchange: Exchange) -> Interpreted:
     """Judge a finished exchange. Digests what is left of its body."""
-    failure = exchange.failure
     try:
-        problem = _read_body(exchange)
+        found = _read_body(exchange)
     except BodyTooLargeError:
-        problem = Failure("invalid_response", "an event or a reply of more than 64 MiB")
+        found = Failure("invalid_response", "an event or a reply of more than 64 MiB")
     except CorruptBodyError as error:
-        problem = Failure("invalid_response", f"corrupt compressed body: {error}")
-    failure = failure or problem
+        found = Failure("invalid_response", f"corrupt compressed body: {error}")
+    failure = _decide(exchange, found)
     timeline = exchange.timeline
     reply = Reply(
         ok=failure is None,
@@ -47,7 +48,23 @@ def interpret(exchange: Exchange) -> Interpreted:
     )
     if failure is None:
         return Interpreted("ok", None, reply)
-    return Interpreted(failure.outcome, failure.message, reply)
+    return Interpreted(failure.outcome, _short(failure.message), reply)
+
+
+def _decide(exchange: Exchange, found: Failure | None) -> Failure | None:
+    """Between what the transport met and what the response itself says.
+
+    A response that was cut off or unreadable has nevertheless said what is wrong if it carried an error status or an
+    error event, and has said everything if `[DONE]` came.
+    """
+    met = exchange.failure
+    if met is None or met.outcome not in ("truncated", "invalid_response"):
+        return met or found
+    if found is None:
+        complete = met.outcome == "truncated" and exchange.status is not None and exchange.timeline.done
+        return None if complete else met
+    said = found.outcome not in ("truncated", "invalid_response")
+    return found if said else met
 
 
 def _read_body(exchange: Exchange) -> Failure | None:
@@ -57,8 +74,8 @@ def _read_body(exchange: Exchange) -> Failure | None:
         return None
     timeline = exchange.timeline
     if not 200 <= status < 300:
-        return Failure(_status_outcome(status), f"HTTP {status}: {_error_text(timeline.body())}")
-    if timeline.streaming or timeline.looks_like_events():
+        return Failure(_status_outcome(status), f"HTTP {status}: {_error_text(exchange)}")
+    if timeline.is_event_stream():
         timeline.digest(final=True)
         return _judge_stream(exchange)
     return _read_whole(exchange)
@@ -91,7 +108,7 @@ def _read_whole(exchange: Exchange) -> Failure | None:
     except MalformedChunkError as error:
         shown = body[:80].decode("utf-8", "replace")
         return Failure("invalid_response", f"the reply is not a chat completion: {error.detail}: {shown!r}")
-    if reply.error is not None:
+    if reply.error:
         return Failure("stream_error", error_message(reply.error))
     if not reply.choices:
         return Failure("invalid_response", "the reply has no choices")
@@ -109,12 +126,22 @@ def _status_outcome(status: int) -> Outcome:
     return "invalid_response"
 
 
-def _error_text(body: bytes) -> str:
-    """The server's own words for an error status, at most a line of them."""
+def _error_text(exchange: Exchange) -> str:
+    """The server's own words for an error status."""
+    try:
+        body = exchange.timeline.body()
+    except (BodyTooLargeError, CorruptBodyError):
+        return "its text can't be read"
     try:
         chunk: Chunk | None = decode_chunk(body)
     except MalformedChunkError:
         chunk = None
-    if chunk is not None and chunk.error is not None:
+    if chunk is not None and chunk.error:
         return error_message(chunk.error)
-    return " ".join(body[:200].decode("utf-8", "replace").split()) or "no body"
+    return body[:_SHORT].decode("utf-8", "replace").strip() or "no body"
+
+
+def _short(text: str) -> str:
+    """One line of bounded length, whatever a server sent."""
+    line = " ".join(text[: 2 * _SHORT].split())
+    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"

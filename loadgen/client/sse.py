@@ -8,6 +8,7 @@ need: at the end of the stream an event without its closing empty line still cou
 
 import re
 from bisect import bisect_right
+from itertools import accumulate
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -15,7 +16,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 class EventSplitter:
     """Splits a growing body into events. `feed` takes each batch of bytes once; what is incomplete is carried over."""
 
-    __slots__ = ("_carry", "_carry_ends", "_carry_stamps", "_started")
+    __slots__ = ("_carry", "_carry_ends", "_carry_stamps", "_started", "cut_short")
 
     def __init__(self) -> None:
         self._carry = b""
@@ -23,6 +24,8 @@ class EventSplitter:
         self._carry_ends: list[int] = []
         self._carry_stamps: list[int] = []
         self._started = False
+        # Whether the stream ended within a line, whose data may then be half of what was meant.
+        self.cut_short = False
 
     @property
     def carried_bytes(self) -> int:
@@ -50,6 +53,7 @@ class EventSplitter:
             self._started = True
             if buffer.startswith(b"\xef\xbb\xbf"):  # a byte order mark; its length is kept for the offsets' sake
                 buffer = b":\n\n" + buffer[3:]
+        self.cut_short = final and not buffer.endswith((b"\n", b"\r"))
         split = _split_simple(buffer)
         if split is None or (final and split[2] < len(buffer)):
             split = _split_any(buffer, final)
@@ -71,22 +75,14 @@ class EventSplitter:
 
 def _split_simple(buffer: bytes) -> tuple[list[bytes], list[int], int] | None:
     """The shape nearly every server sends, `data: ...` LF LF and nothing else; None where it is not that."""
-    if b"\r" in buffer or b"data: \n" in buffer:
-        return None
     cut = buffer.rfind(b"\n\n") + 2
-    if cut == 1:
+    if cut == 1 or not buffer.startswith(b"data: ") or b"\r" in buffer:
         return None
-    events = buffer[: cut - 2].split(b"\n\n")
-    if buffer.count(b"\n", 0, cut) != 2 * len(events):
+    payloads = buffer[6 : cut - 2].split(b"\n\ndata: ")
+    if buffer.count(b"\n", 0, cut) != 2 * len(payloads) or b"" in payloads:
         return None
-    payloads = [event[6:] for event in events if event[:6] == b"data: "]
-    if len(payloads) != len(events):
-        return None
-    line_ends = []
-    position = -2
-    for event in events:
-        position += len(event) + 2
-        line_ends.append(position)
+    # A payload's line ends two bytes before its event does: `data: ` in front of it, LF LF behind it.
+    line_ends = [end - 2 for end in accumulate([len(payload) + 8 for payload in payloads])]
     return payloads, line_ends, cut
 
 
@@ -139,6 +135,8 @@ def _data_value(line: bytes) -> bytes | None:
 
 def _stamps_at(ends: list[int], stamps: list[int], positions: list[int]) -> list[int]:
     """For ascending positions: the stamp of the read that holds each byte."""
+    if len(ends) == 1:
+        return stamps * len(positions)
     found = []
     read = 0
     end = ends[0] if ends else 0

@@ -5,26 +5,30 @@ into events and decoded. So parsing costs no time between a read and its stamp, 
 takes bounded memory, and a long stream's text is available to whoever watches it live.
 """
 
-import zlib
+import re
+from dataclasses import dataclass, field
 
 import msgspec
 
+from loadgen.client.body import MAX_PENDING_BYTES, BodyTooLargeError, Inflater
 from loadgen.client.chunks import Chunk, MalformedChunkError, ToolCallPart, decode_chunks, error_message
 from loadgen.client.reply import ToolCall, Usage
 from loadgen.client.sse import EventSplitter
 
 # Some 60 to 80 chunks: digesting them takes about 60 µs, which delays no other stream noticeably.
 DIGEST_BYTES = 16 * 1024
-# A single event or a reply that is not streamed may be this long; beyond it the turn fails with bounded memory.
-MAX_PENDING_BYTES = 64 * 1024 * 1024
+# Of an error reply only this much is kept: enough for its message, whatever its length.
+ERROR_KEPT_BYTES = 16 * 1024
+_EVENTS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
 
 
-class BodyTooLargeError(Exception):
-    """A single event or an unstreamed body is larger than MAX_PENDING_BYTES."""
+@dataclass(slots=True)
+class _Call:
+    """A tool call in the making: its argument text comes in pieces."""
 
-
-class CorruptBodyError(Exception):
-    """A compressed body that can't be decompressed."""
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
 
 
 class Timeline:
@@ -33,9 +37,12 @@ class Timeline:
     __slots__ = (
         "_calls",
         "_digest_at",
-        "_inflate",
+        "_dropped_bytes",
+        "_inflater",
+        "_is_error",
         "_pending_bytes",
         "_pieces",
+        "_reads",
         "_reasoning",
         "_splitter",
         "_stamps",
@@ -47,7 +54,6 @@ class Timeline:
         "first_answer_ns",
         "first_output_ns",
         "malformed",
-        "reads",
         "reasoning_streamed",
         "streaming",
         "usage",
@@ -59,12 +65,14 @@ class Timeline:
         self._pending_bytes = 0
         self._digest_at = DIGEST_BYTES
         self._splitter = EventSplitter()
-        self._inflate: zlib._Decompress | None = None
+        self._inflater: Inflater | None = None
+        self._is_error = False
+        self._dropped_bytes = 0
+        self._reads = 0
         self._text: list[str] = []
         self._reasoning: list[str] = []
-        self._calls: dict[int, list[str]] = {}
+        self._calls: dict[int, _Call] = {}
         self.streaming = False
-        self.reads = 0
         self.chunk_stamps: list[int] = []
         self.first_output_ns: int | None = None
         self.first_answer_ns: int | None = None
@@ -75,11 +83,12 @@ class Timeline:
         self.malformed: str | None = None
         self.done = False
 
-    def begin(self, *, streaming: bool, compressed: bool) -> None:
+    def begin(self, *, streaming: bool, compressed: bool, is_error: bool = False) -> None:
         """The response's headers are in. streaming: it is an event stream; compressed: gzip or deflate."""
         self.streaming = streaming
+        self._is_error = is_error
         if compressed:
-            self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            self._inflater = Inflater()
 
     def add(self, stamp_ns: int, piece: bytes) -> None:
         """A read's body bytes. Raises BodyTooLargeError, CorruptBodyError."""
@@ -89,7 +98,17 @@ class Timeline:
         if self._pending_bytes >= self._digest_at:
             self._overflow()
 
+    @property
+    def reads(self) -> int:
+        """Reads that carried body bytes."""
+        return self._reads + len(self._stamps)
+
     def _overflow(self) -> None:
+        if self._is_error:
+            self._drop_surplus()
+            return
+        if not self.streaming and self._inflater is None:
+            self._look_for_events()
         if self.streaming:
             self.digest()
             # An event that grows and grows is looked at only when it has doubled, or the work would be quadratic.
@@ -101,22 +120,43 @@ class Timeline:
         if carried >= MAX_PENDING_BYTES:
             raise BodyTooLargeError
 
-    def body(self) -> bytes:
-        """An unstreamed body, whole. Raises BodyTooLargeError, CorruptBodyError."""
-        self.reads += len(set(self._stamps))
-        return b"".join(self._inflated(self._pieces))
+    def _drop_surplus(self) -> None:
+        kept = b"".join(self._pieces)[:ERROR_KEPT_BYTES]
+        self._dropped_bytes += self._pending_bytes - len(kept)
+        self._reads += len(self._stamps)
+        self._pieces, self._stamps, self._pending_bytes = [kept], [], len(kept)
+        self._digest_at = ERROR_KEPT_BYTES + DIGEST_BYTES
+        if self._dropped_bytes >= MAX_PENDING_BYTES:
+            raise BodyTooLargeError
 
-    def looks_like_events(self) -> bool:
-        """Whether the body so far reads like an event stream, for servers that mislabel it."""
-        start = b"".join(self._pieces[:4]).lstrip()[:6]
-        return start.startswith((b"data:", b":", b"event:"))
+    def body(self) -> bytes:
+        """An unstreamed body, whole; of an error the start. Raises BodyTooLargeError, CorruptBodyError."""
+        self._inflate_pending()
+        return b"".join(self._pieces)
+
+    def is_event_stream(self) -> bool:
+        """Whether the finished body is one: servers mislabel it. Raises BodyTooLargeError, CorruptBodyError."""
+        if not self.streaming:
+            self._inflate_pending()
+            self._look_for_events()
+        return self.streaming
+
+    def _look_for_events(self) -> None:
+        start = b"".join(piece[:1024] for piece in self._pieces[:64])
+        self.streaming = _EVENTS.match(start) is not None
+
+    def _inflate_pending(self) -> None:
+        if self._inflater is not None:
+            self._pieces = self._inflater.feed(self._pieces)
+            self._inflater = None
 
     def digest(self, *, final: bool = False) -> None:
         """Parse the reads that came since the last time. Raises BodyTooLargeError, CorruptBodyError."""
         pieces, stamps = self._pieces, self._stamps
         self._pieces, self._stamps, self._pending_bytes = [], [], 0
-        self.reads += len(set(stamps))
-        pieces = self._inflated(pieces)
+        self._reads += len(stamps)
+        if self._inflater is not None:
+            pieces = self._inflater.feed(pieces)
         payloads, events = self._splitter.feed(pieces, stamps, final=final)
         if b"[DONE]" in payloads:
             self.done = True
@@ -125,7 +165,7 @@ class Timeline:
         if not payloads or self.malformed is not None:
             return
         chunks, problem = decode_chunks(payloads)
-        if problem is not None:
+        if problem is not None and not (self._splitter.cut_short and problem.index == len(payloads) - 1):
             self.malformed = _describe(problem, payloads[problem.index])
         for chunk, stamp in zip(chunks, events, strict=False):
             self._take(chunk, stamp)
@@ -151,27 +191,13 @@ class Timeline:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tool calls so far, by index."""
-        return tuple(ToolCall(*self._calls[index]) for index in sorted(self._calls))
-
-    def _inflated(self, pieces: list[bytes]) -> list[bytes]:
-        if self._inflate is None:
-            return pieces
-        inflated = []
-        budget = MAX_PENDING_BYTES
-        try:
-            for piece in pieces:
-                inflated.append(self._inflate.decompress(piece, budget))
-                budget -= len(inflated[-1])
-                if self._inflate.unconsumed_tail or budget <= 0:
-                    raise BodyTooLargeError
-        except zlib.error as error:
-            raise CorruptBodyError(str(error)) from None
-        return inflated
+        calls = (self._calls[index] for index in sorted(self._calls))
+        return tuple(ToolCall(call.id, call.name, "".join(call.arguments)) for call in calls)
 
     def _take(self, chunk: Chunk, stamp: int) -> None:
         if chunk.usage is not None:
-            self.usage = chunk.usage.read()
-        if chunk.error is not None and self.error is None:
+            self.usage = chunk.usage.read() or self.usage
+        if chunk.error and self.error is None:
             self.error = error_message(chunk.error)
         if not chunk.choices:
             return
@@ -208,16 +234,16 @@ class Timeline:
         """Whether any of the pieces said anything."""
         said = False
         for position, part in enumerate(parts):
-            call = self._calls.setdefault(position if part.index is None else part.index, ["", "", ""])
-            if part.id and not call[0]:
-                call[0] = part.id
-            if part.function is None:
+            call = self._calls.setdefault(position if part.index is None else part.index, _Call())
+            call.id = call.id or part.id or ""
+            function = part.function
+            if function is None:
                 continue
-            if part.function.name:
-                call[1] = call[1] or part.function.name
+            if function.name:
+                call.name = call.name or function.name
                 said = True
-            if part.function.arguments:
-                call[2] += _argument_text(part.function.arguments)
+            if function.arguments not in (None, ""):
+                call.arguments.append(_argument_text(function.arguments))
                 said = True
         return said
 
