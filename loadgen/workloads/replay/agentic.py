@@ -104,7 +104,8 @@ class _LineError(Exception):
 def load_agentic(path: Path) -> tuple[Conversation, ...]:
     """Read and check a recording; conversations come in the order of their first lines.
 
-    Where all of them say when they began, they come in that order instead. Raises TraceError, naming the file, the line and what is wrong with it. Takes about 20 ms a megabyte.
+    Where all of them say when they began, they come in that order instead. Raises TraceError, naming the file, the line
+    and what is wrong with it. Takes about 20 ms a megabyte.
     """
     drafts: dict[str, _Draft] = {}
     for number, data in _lines(path):

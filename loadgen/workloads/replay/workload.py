@@ -47,7 +47,7 @@ class ReplayWorkload:
         return RecordedSession(conversation, self.spec)
 
     def start_times(self) -> Sequence[float] | None:
-        """Seconds from the first conversation's beginning, scaled as all recorded times are; None where any is unknown."""
+        """Seconds from the first conversation's beginning, scaled as all recorded times; None where any is unknown."""
         starts = [conversation.start_s for conversation in self.conversations]
         known = [start for start in starts if start is not None]
         if len(known) < len(starts):
