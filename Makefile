@@ -20,7 +20,7 @@ bench: $(VENV)/.runtime ## Set up and run the quick start on the embedded simula
 	@$(BIN)/loadgen run quickstart
 
 test: $(VENV)/.engine ## Set up and run all that CI runs: lint, types, wheel smoke test, every test
-	@MAKE="$(MAKE)" scripts/timed_steps lint types wheel-smoke tests
+	@MAKE="$(MAKE)" scripts/timed_steps lint "types wheel-smoke" tests
 
 lint: $(VENV)/.dev ## ruff: lint and format
 	@$(BIN)/ruff check --quiet .

@@ -54,18 +54,11 @@ def _build(into: Path) -> Path:
 
 def _install(wheel: Path, environment: Path) -> Path:
     """An environment with the runtime lock and the wheel and nothing else; its folder of commands."""
-    venv.create(environment, with_pip=True)
+    venv.create(environment)
     commands = environment / "bin"
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", commands / "python", "install", "-qq"]
     # Most of an installation's time goes into compiling modules that this run never imports.
-    pip: list[str | Path] = [
-        commands / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-compile",
-    ]
+    pip += ["--disable-pip-version-check", "--no-compile"]
     lock = _CHECKOUT / "requirements" / "runtime.txt"
     _call([*pip, "--require-hashes", "--only-binary", ":all:", "-r", lock], environment, _INSTALL_TIMEOUT_S)
     _call([*pip, "--no-deps", wheel], environment, _INSTALL_TIMEOUT_S)
