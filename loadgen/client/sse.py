@@ -94,7 +94,9 @@ def _split_any(buffer: bytes, final: bool) -> tuple[list[bytes], list[int], int]
     data_end = 0
     cut = start = 0
     size = len(buffer)
-    for match in _LINE_END.finditer(buffer):
+    # Only up to the last line end: a long event that is not complete yet is not walked through.
+    last_end = max(buffer.rfind(b"\n"), buffer.rfind(b"\r")) + 1
+    for match in _LINE_END.finditer(buffer, 0, last_end):
         if match.end() == size and match[0] == b"\r" and not final:
             break  # its LF may be in the next read
         line = buffer[start : match.start()]
