@@ -76,6 +76,10 @@ class ClosedLoop:
                     continue
                 ordinals[index] += self._permit_count
                 ended = await self._runner.run(planned, due_ns, keep_on)
+                if ended.unfinished:
+                    # Its user still thinks when the window closes. Another session in its place would make every
+                    # permit send without a pause towards the end.
+                    break
                 # The permit fell free when the last turn ended; what we do since then is our lag, not a later plan.
                 free_ns = time.monotonic_ns() if ended.end_ns is None else ended.end_ns
                 due_ns = free_ns + (_REFUSED_PAUSE_NS if ended.outcome == "connect" else 0)

@@ -75,7 +75,9 @@ class Engine:
         )
         self._recorded_starts = self._trace_starts()
         self._recorder = Recorder(run_plan(order.run_id, self._scenario), worker)
-        _raise_descriptor_limit(self._scenario.load.max_in_flight, round(self._schedule.peak_level))
+        _raise_descriptor_limit(
+            round(self._schedule.peak_level) if self._schedule.closed else self._scenario.load.max_in_flight
+        )
         self._loop_task: asyncio.Task[None] | None = None
         self._report_task: asyncio.Task[None] | None = None
         self._transport: Http11Transport | None = None
@@ -230,9 +232,9 @@ class Engine:
                 await asyncio.sleep(0)
 
 
-def _raise_descriptor_limit(max_in_flight: int, users: int) -> None:
+def _raise_descriptor_limit(connections: int) -> None:
     """Allow as many connections as can be in flight. Raises UsageError where the system's hard limit is lower."""
-    needed = max(max_in_flight, users) + _SPARE_DESCRIPTORS
+    needed = connections + _SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return

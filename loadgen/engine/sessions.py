@@ -23,10 +23,14 @@ from loadgen.workloads.base import Session, Turn, Workload
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a session ended: the outcome and the end of its last turn; None where it had none."""
+    """How a session ended: the outcome and the end of its last turn; None where it had none.
+
+    unfinished: its next turn would have been due when no turn may start any more.
+    """
 
     outcome: Outcome | None
     end_ns: int | None
+    unfinished: bool = False
 
 
 @dataclass(slots=True)
@@ -115,7 +119,9 @@ class SessionRunner:
         return self._schedule.stage_at((due_ns - self._origin_ns) / 1e9)
 
     def launch(self, planned: PlannedSession, due_ns: int) -> None:
-        """Run a session in a task of its own, its first turn due at `due_ns`."""
+        """Run a session in a task of its own, its first turn due now; it counts as in flight from here on."""
+        # Before its task has run: arrivals of one instant come in one turn of the loop, and each must see the others.
+        self._in_flight.add(planned.exchange)
         task = asyncio.get_running_loop().create_task(self.run(planned, due_ns))
         self.adopt(task)
 
@@ -136,6 +142,7 @@ class SessionRunner:
         """
         turn, exchange = planned.turn, planned.exchange
         number = 0
+        unfinished = False
         outcome: Outcome | None = None
         end_ns: int | None = None
         self.active += 1
@@ -171,11 +178,13 @@ class SessionRunner:
                 number += 1
                 due_ns = end_ns + round(turn.delay_s * 1e9)
                 if due_ns >= self._last_due_ns or (keep_on is not None and not keep_on(due_ns)):
+                    unfinished = True
                     break
                 exchange = self._maker.exchange(turn)
         finally:
             self.active -= 1
-        return Ended(outcome, end_ns)
+            self._in_flight.discard(planned.exchange)
+        return Ended(outcome, end_ns, unfinished)
 
     async def _wait(self, due_ns: int) -> bool:
         """Sleep until the turn is due; False if the run stopped first."""
