@@ -40,8 +40,8 @@ class ClosedLoop:
         self._held: set[int] = set()
         self._running: dict[int, asyncio.Task[None]] = {}
 
-    def deal(self, permits: tuple[int, ...], epoch: int) -> None:
-        """Hold just these permits. One given away ends its session after the turn in flight."""
+    def deal(self, permits: tuple[int, ...], epoch: int, from_s: float) -> None:  # noqa: ARG002 - the open loop needs it
+        """Hold just these permits, at once. One given away ends its session after the turn in flight."""
         self._held = set(permits)
         for permit in permits:
             running = self._running.get(permit)

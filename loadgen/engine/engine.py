@@ -127,7 +127,7 @@ class Engine:
         factory = SessionFactory(self._workloads, weights, scenario.seed, maker)
         self._load = self._make_load(order, factory)
         self._health = Health(self._clock, self._recorder, self._stage_or_none)
-        self._load.deal(order.permits, order.epoch)
+        self._load.deal(order.permits, order.epoch, order.from_s)
         self._loop_task = loop.create_task(self._run_load())
         self._report_task = loop.create_task(self._report())
         self._health.start(max(origin_ns, time.monotonic_ns()))
@@ -136,7 +136,7 @@ class Engine:
         """Take over another set of permits in mid-run."""
         if self._loop_task is None or self._draining:
             return
-        self._load.deal(order.permits, order.epoch)
+        self._load.deal(order.permits, order.epoch, order.from_s)
         if self._loop_task.done():
             self._loop_task = asyncio.get_running_loop().create_task(self._run_load())
 
@@ -179,7 +179,6 @@ class Engine:
             origin_ns=self._origin_ns,
             max_in_flight=self._scenario.load.max_in_flight,
             permit_count=order.permit_count,
-            from_ns=time.monotonic_ns() if order.epoch else self._origin_ns,
         )
 
     def _trace_starts(self) -> tuple[float, ...] | None:

@@ -33,9 +33,7 @@ class OpenLoop:
         origin_ns: int,
         max_in_flight: int,
         permit_count: int,
-        from_ns: int,
     ) -> None:
-        """from_ns: arrivals due before it are somebody else's; later than origin_ns for a worker that joins late."""
         self._arrivals = arrivals
         self._factory = factory
         self._runner = runner
@@ -44,14 +42,13 @@ class OpenLoop:
         self._origin_ns = origin_ns
         self._max_in_flight = max_in_flight
         self._permit_count = permit_count
-        self._from_ns = from_ns
-        self._permits: frozenset[int] = frozenset()
+        self._deals: list[tuple[int, frozenset[int]]] = []
         self._share = 0
         self._planned = 0
 
-    def deal(self, permits: tuple[int, ...], epoch: int) -> None:  # noqa: ARG002 - the closed loop needs the epoch
-        """Take over these permits; arrivals already planned stay planned."""
-        self._permits = frozenset(permits)
+    def deal(self, permits: tuple[int, ...], epoch: int, from_s: float) -> None:  # noqa: ARG002 - the closed loop needs it
+        """Take over these permits for the arrivals due from `from_s` on, in seconds from the run's start."""
+        self._deals.append((self._origin_ns + round(from_s * 1e9), frozenset(permits)))
         # At least one, so that a small limit over many workers does not become none at all.
         self._share = max(1, self._max_in_flight * len(permits) // self._permit_count)
 
@@ -66,7 +63,7 @@ class OpenLoop:
                 walked_to_ns = max(due_ns, time.monotonic_ns() + _AHEAD_NS) + _STRIDE_NS
             index = self._factory.choose(number)
             ordinals[index] += 1
-            if due_ns < self._from_ns or number % self._permit_count not in self._permits:
+            if not self._is_ours(number, due_ns):
                 continue
             planned = self._factory.plan(str(number), index, ordinals[index] - 1, number)
             if planned is not None:
@@ -75,6 +72,12 @@ class OpenLoop:
                 await asyncio.sleep(0)
         while self._planned:
             await self._clock.sleep_until(time.monotonic_ns() + _STRIDE_NS)
+
+    def _is_ours(self, number: int, due_ns: int) -> bool:
+        for from_ns, permits in reversed(self._deals):
+            if due_ns >= from_ns:
+                return number % self._permit_count in permits
+        return False
 
     def _arrive(self, planned: PlannedSession, due_ns: int) -> None:
         self._planned -= 1

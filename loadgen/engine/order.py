@@ -19,7 +19,7 @@ class StartOrder(msgspec.Struct, frozen=True):
     base_url, model: the target as the preflight found it. start_unix_ns: the run's start on the wall clock; each
     worker turns it into its own monotonic clock once. permits: the permit numbers that are this worker's;
     permit_count: how many there are in all, over which arrivals are dealt. epoch: 0 for the workers that are
-    there at the start, above it for one that joins a run under way.
+    there at the start, above it for one that joins a run under way. from_s: as in Deal.
     """
 
     run_id: str
@@ -29,14 +29,20 @@ class StartOrder(msgspec.Struct, frozen=True):
     permits: tuple[int, ...]
     permit_count: int
     epoch: int = 0
+    from_s: float = 0.0
 
 
 class Deal(msgspec.Struct, frozen=True):
-    """Permits dealt anew in mid-run, because a worker came or went. epoch counts the deals, from 1."""
+    """Permits dealt anew in mid-run, because a worker came or went. epoch counts the deals, from 1.
+
+    from_s: seconds from the run's start. Arrivals due from then on follow this deal, those before it the one before, so
+    that a share which changes hands is neither played twice nor left out. Later than any arrival already planned.
+    """
 
     run_id: str
     permits: tuple[int, ...]
     epoch: int
+    from_s: float
 
 
 class DrainOrder(msgspec.Struct, frozen=True):

@@ -29,6 +29,8 @@ _PREPARE_TIMEOUT_S = 300.0
 # Between the order to start and the start: the order must arrive and every first session be made before it.
 _START_DELAY_S = 0.05
 _START_DELAY_PER_PERMIT_S = 0.0003
+# Workers plan 0.26 s ahead, and the order has to reach them all before that: from then on a new deal holds.
+_HAND_OVER_S = 0.5
 # How long after the grace time the last reports may take to arrive.
 _REPORT_TIMEOUT_S = 5.0
 # Nothing but connect failures for this long: the target is lost.
@@ -170,13 +172,16 @@ class Conductor:
     def _send_deal(self, dealt: dict[str, tuple[int, ...]]) -> None:
         assert self._target is not None
         assert self.start_unix_ns is not None
+        from_s = self.elapsed_s + _HAND_OVER_S if self.epoch else 0.0
         for worker, permits in dealt.items():
             if worker in self._started:
                 if permits != self._held.get(worker):
-                    self._swarm.send(messages.DEAL, encode_order(Deal(self.run_id, permits, self.epoch)), worker)
+                    self._swarm.send(
+                        messages.DEAL, encode_order(Deal(self.run_id, permits, self.epoch, from_s)), worker
+                    )
                 continue
             start = StartOrder(
-                self.run_id, *self._target, self.start_unix_ns, permits, self._permit_count, epoch=self.epoch
+                self.run_id, *self._target, self.start_unix_ns, permits, self._permit_count, self.epoch, from_s
             )
             self._swarm.send(messages.START, encode_order(start), worker)
             self._started.add(worker)
