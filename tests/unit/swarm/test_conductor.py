@@ -1,0 +1,248 @@
+"""The conductor, with workers that are played by the test: what it tells them, and whom it believes."""
+
+from pathlib import Path
+from typing import Any
+
+import gevent
+import msgspec
+import pytest
+from locust.rpc import Message
+
+from loadgen.engine.order import Deal, DrainOrder, RunOrder, StartOrder
+from loadgen.errors import ExitCode
+from loadgen.metrics.counters import Counters
+from loadgen.metrics.snapshot import Gauges, Snapshot, encode
+from loadgen.scenario.loader import load_scenario
+from loadgen.swarm import messages
+from loadgen.swarm.conductor import Conductor, WorkerFailedError
+from loadgen.swarm.messages import Note, Ready, pack
+from tests.support.command import open_load, write_scenario
+
+RUN_ID = "run-1"
+PERMITS = 12
+
+
+class PlayedSwarm:
+    """Workers with permits; keeps what is sent to them, and answers where an answer is set."""
+
+    def __init__(self, **permits: int) -> None:
+        self.permits = permits
+        self.sent: list[tuple[str, str, bytes]] = []
+        self.ready = Ready(RUN_ID)
+        self.finals = True
+        self.conductor: Conductor | None = None
+
+    def permit_counts(self) -> dict[str, int]:
+        """See Swarm."""
+        return dict(self.permits)
+
+    def workers(self) -> set[str]:
+        """See Swarm."""
+        return set(self.permits)
+
+    def send(self, kind: str, data: bytes, worker: str) -> None:
+        """See Swarm."""
+        self.sent.append((kind, worker, data))
+        if kind == messages.PREPARE:
+            self.say(messages.READY, pack(self.ready), worker)
+        elif kind == messages.DRAIN and self.finals:
+            self.report(worker, seq=1000, final=True)
+
+    def say(self, kind: str, data: bytes, worker: str) -> None:
+        """A message from a worker."""
+        assert self.conductor is not None
+        self.conductor.handlers()[kind](None, Message(kind, data, worker))  # type: ignore[no-untyped-call]
+
+    def report(
+        self, worker: str, *, seq: int, run_id: str = RUN_ID, final: bool = False, at_s: float = 1.0, **counted: Any
+    ) -> None:
+        """A snapshot from a worker."""
+        counters = [Counters(0, 0, **counted)] if counted else []
+        snapshot = Snapshot(run_id, worker, seq, at_s, final, Gauges(), counters, [], [], b"")
+        self.say(messages.SNAPSHOT, encode(snapshot), worker)
+
+    def told(self, kind: str, order: Any) -> dict[str, Any]:
+        """The last order of this kind that each worker got."""
+        return {worker: msgspec.msgpack.decode(data, type=order) for sent, worker, data in self.sent if sent == kind}
+
+
+@pytest.fixture
+def kept() -> list[Snapshot]:
+    """Snapshots that counted."""
+    return []
+
+
+@pytest.fixture
+def swarm(tmp_path: Path, kept: list[Snapshot]) -> PlayedSwarm:
+    """Two workers with six permits each, and a conductor that has them prepared."""
+    played = PlayedSwarm(a=6, b=6)
+    scenario = load_scenario(write_scenario(tmp_path, load=open_load(10, "60s"))).scenario
+    played.conductor = Conductor(played, scenario, RUN_ID, permit_count=PERMITS, on_snapshot=kept.append)
+    return played
+
+
+@pytest.fixture
+def conductor(swarm: PlayedSwarm) -> Conductor:
+    """The same swarm's conductor."""
+    assert swarm.conductor is not None
+    return swarm.conductor
+
+
+@pytest.fixture
+def begun(swarm: PlayedSwarm, conductor: Conductor) -> Conductor:
+    """As `conductor`, the load started on both workers."""
+    conductor.prepare(["a", "b"])
+    conductor.begin("http://127.0.0.1:1/v1", "m")
+    return conductor
+
+
+def test_workers_are_prepared_for_this_run(swarm: PlayedSwarm, conductor: Conductor) -> None:
+    conductor.prepare(["a", "b"])
+    assert {order.run_id for order in swarm.told(messages.PREPARE, RunOrder).values()} == {RUN_ID}
+    assert not conductor.begun
+
+
+def test_a_worker_that_cant_prepare_ends_the_run_with_its_own_code(swarm: PlayedSwarm, conductor: Conductor) -> None:
+    swarm.ready = Ready(RUN_ID, "line 3 of the recording is broken", ExitCode.BAD_INPUT)
+    with pytest.raises(WorkerFailedError, match="line 3") as failed:
+        conductor.prepare(["a", "b"])
+    assert failed.value.exit_code == ExitCode.BAD_INPUT
+
+
+def test_a_worker_that_dies_while_preparing_is_not_waited_for(swarm: PlayedSwarm, conductor: Conductor) -> None:
+    swarm.ready = Ready("another run")
+    preparing = gevent.spawn(conductor.prepare, ["a", "b"])
+    gevent.sleep(0)
+    swarm.say(messages.READY, pack(Ready(RUN_ID)), "a")
+    del swarm.permits["b"]
+    preparing.get(timeout=10)
+
+
+def test_all_permits_are_dealt_at_the_start(swarm: PlayedSwarm, begun: Conductor) -> None:
+    starts = swarm.told(messages.START, StartOrder)
+    assert starts.keys() == {"a", "b"}
+    assert sorted(starts["a"].permits + starts["b"].permits) == list(range(PERMITS))
+    assert starts["a"].start_unix_ns == starts["b"].start_unix_ns == begun.start_unix_ns
+    assert {(start.permit_count, start.epoch, start.from_s) for start in starts.values()} == {(PERMITS, 0, 0.0)}
+
+
+def test_a_lost_workers_permits_are_dealt_to_the_other(swarm: PlayedSwarm, begun: Conductor) -> None:
+    del swarm.permits["b"]
+    swarm.permits["a"] = PERMITS
+    begun.lose("b")
+    begun.redeal()
+    deals = swarm.told(messages.DEAL, Deal)
+    assert deals.keys() == {"a"}
+    assert deals["a"].permits == tuple(range(PERMITS))
+    assert deals["a"].epoch == 1
+    assert deals["a"].from_s > begun.elapsed_s
+    assert begun.aggregate.lost_workers == ["b"]
+
+
+def test_a_deal_that_changes_nothing_is_not_sent(swarm: PlayedSwarm, begun: Conductor) -> None:
+    begun.redeal()
+    assert not swarm.told(messages.DEAL, Deal)
+    assert begun.epoch == 0
+
+
+def test_a_worker_that_joins_later_is_prepared_and_started_in_its_turn(swarm: PlayedSwarm, begun: Conductor) -> None:
+    swarm.permits |= {"a": 4, "b": 4, "c": 4}
+    begun.admit("c")
+    start = swarm.told(messages.START, StartOrder)["c"]
+    deals = swarm.told(messages.DEAL, Deal)
+    assert (len(start.permits), start.epoch) == (4, 1)
+    assert start.start_unix_ns == begun.start_unix_ns
+    # All of them change over at the same instant.
+    assert {deals["a"].from_s, deals["b"].from_s} == {start.from_s}
+    assert sorted(start.permits + deals["a"].permits + deals["b"].permits) == list(range(PERMITS))
+
+
+def test_a_worker_that_is_not_ready_gets_nothing(swarm: PlayedSwarm, begun: Conductor) -> None:
+    swarm.permits |= {"a": 4, "b": 4, "c": 4}
+    begun.redeal()
+    assert "c" not in swarm.told(messages.START, StartOrder)
+
+
+def test_nothing_of_another_run_counts(swarm: PlayedSwarm, begun: Conductor, kept: list[Snapshot]) -> None:
+    swarm.report("a", seq=1, run_id="another run", ok=5)
+    swarm.report("stranger", seq=7, run_id="another run", ok=5, final=True)
+    swarm.say(messages.BUG, pack(Note("another run", "broken")), "a")
+    for worker in "ab":
+        swarm.say(messages.EXHAUSTED, pack(Note("another run")), worker)
+    assert not kept
+    assert begun.aggregate.counted().sent == 0
+    assert not begun.aggregate.workers
+    assert begun.bug is None
+    assert not begun.over
+
+
+def test_a_report_counts_once(swarm: PlayedSwarm, begun: Conductor, kept: list[Snapshot]) -> None:
+    for _ in range(2):
+        swarm.report("a", seq=1, ok=5)
+    assert begun.aggregate.counted().ok == 5
+    assert len(kept) == 1
+
+
+def test_it_is_over_when_no_worker_has_anything_left(swarm: PlayedSwarm, begun: Conductor) -> None:
+    swarm.say(messages.EXHAUSTED, pack(Note(RUN_ID)), "a")
+    assert not begun.over
+    swarm.say(messages.EXHAUSTED, pack(Note(RUN_ID)), "b")
+    assert begun.over
+
+
+def test_new_permits_give_an_exhausted_worker_work_again(swarm: PlayedSwarm, begun: Conductor) -> None:
+    swarm.say(messages.EXHAUSTED, pack(Note(RUN_ID)), "a")
+    del swarm.permits["b"]
+    swarm.permits["a"] = PERMITS
+    begun.redeal()
+    assert not begun.over
+
+
+def test_without_workers_it_is_deserted(swarm: PlayedSwarm, begun: Conductor) -> None:
+    assert not begun.deserted
+    swarm.permits.clear()
+    assert begun.deserted
+
+
+def test_a_drain_waits_for_the_last_report_of_all_that_live(swarm: PlayedSwarm, begun: Conductor) -> None:
+    del swarm.permits["b"]
+    begun.drain(3.0)
+    assert swarm.told(messages.DRAIN, DrainOrder) == {"a": DrainOrder(RUN_ID, 3.0)}
+    assert begun.aggregate.finished_workers == {"a"}
+    assert begun.aggregate.lost_workers == ["b"]
+
+
+def test_a_drain_gives_up_a_worker_that_dies_in_it(swarm: PlayedSwarm, begun: Conductor) -> None:
+    swarm.finals = False
+    draining = gevent.spawn(begun.drain, 60.0)
+    gevent.sleep(0)
+    swarm.report("a", seq=1, final=True)
+    del swarm.permits["b"]
+    draining.get(timeout=10)
+    assert begun.aggregate.lost_workers == ["b"]
+
+
+def test_a_target_is_lost_after_ten_seconds_of_nothing_but_connect_failures(
+    swarm: PlayedSwarm, begun: Conductor
+) -> None:
+    for second in range(1, 12):
+        swarm.report("a", seq=second, at_s=second, failed=3, failures={"connect": 3})
+        assert begun.target_lost == (second >= 11)
+
+
+@pytest.mark.parametrize("sign", [{"ok": 1}, {"failed": 1, "failures": {"http_5xx": 1}}])
+def test_one_answer_of_any_kind_shows_that_it_is_there(
+    sign: dict[str, Any], swarm: PlayedSwarm, begun: Conductor
+) -> None:
+    for second in range(1, 9):
+        swarm.report("a", seq=second, at_s=second, failed=3, failures={"connect": 3})
+    swarm.report("b", seq=1, at_s=9.0, **sign)
+    for second in range(10, 15):
+        swarm.report("a", seq=second, at_s=second, failed=3, failures={"connect": 3})
+    assert not begun.target_lost
+
+
+def test_a_bug_names_its_worker(swarm: PlayedSwarm, begun: Conductor) -> None:
+    swarm.say(messages.BUG, pack(Note(RUN_ID, "a bolt is loose")), "b")
+    swarm.say(messages.BUG, pack(Note(RUN_ID, "a second one")), "a")
+    assert begun.bug == "worker b: a bolt is loose"
