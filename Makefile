@@ -4,9 +4,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The locks carry a hash for every file; only wheels are taken, so no compiler is needed. -qq: errors
-# are shown, warnings about the machine's own pip settings are not.
-INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all:
+# The locks carry a hash for every file. On Linux x86_64 all of it comes as wheels, so that no compiler is needed; where one
+# is missing (hdrhistogram's for Linux on ARM), pip builds it from the sdist. -qq: errors are shown, warnings about the
+# machine's own pip settings are not.
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --custom-compile-command "make lock"
 
@@ -80,6 +81,6 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 # Wheels of the engine exist for the common platforms only. Where there is none its tests are skipped, with the reason;
 # LOADGEN_REQUIRE_ENGINE=1, which CI sets, makes that a failure.
 $(VENV)/.engine: requirements/engine.txt $(VENV)/.dev
-	@if $(INSTALL) --no-deps -r requirements/engine.txt; then touch $@; \
+	@if $(INSTALL) --no-deps --only-binary :all: -r requirements/engine.txt; then touch $@; \
 	elif [ "$(LOADGEN_REQUIRE_ENGINE)" = 1 ]; then exit 1; \
 	else echo "No llama.cpp engine for this platform: the tests that need it are skipped"; fi

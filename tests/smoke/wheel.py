@@ -60,7 +60,7 @@ def _install(wheel: Path, environment: Path) -> Path:
     # Most of an installation's time goes into compiling modules that this run never imports.
     pip += ["--disable-pip-version-check", "--no-compile"]
     lock = _CHECKOUT / "requirements" / "runtime.txt"
-    _call([*pip, "--require-hashes", "--only-binary", ":all:", "-r", lock], environment, _INSTALL_TIMEOUT_S)
+    _call([*pip, "--require-hashes", "-r", lock], environment, _INSTALL_TIMEOUT_S)
     _call([*pip, "--no-deps", wheel], environment, _INSTALL_TIMEOUT_S)
     return commands
 
