@@ -210,6 +210,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once, whatever is in flight."""
         self.closed = True
+        self._open.discard(self)
         if self.transport is not None:
             self.transport.abort()
 
