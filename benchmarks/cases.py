@@ -106,11 +106,13 @@ def short_replies(repeat: int, work: Path) -> list[Number]:
     pairs = list(_pairs(plan, repeat, work))
     runs = [run for _, run in pairs]
     ours = [_us_a_request(run, plan) for run in runs]
+    floors = [_us_a_request(floor, plan) for floor, _ in pairs]
     rates = [run.ends_between(*_window(run, plan)) / _length_s(run, plan) for run in runs]
     n = f"{round(np.median(rates)):,} requests/s"
     return [
         Number(case, "CPU a request, loadgen (all processes)", "µs", list(ours), 100.0, n),
-        Number(case, "CPU a request, floor", "µs", [_us_a_request(floor, plan) for floor, _ in pairs]),
+        Number(case, "CPU a request, floor", "µs", list(floors)),
+        Number(case, "CPU a request, times the floor's", "x", _ratios(ours, floors)),
         *_shares(case, runs, lambda run: run.ends_between(*_window(run, plan)), plan),
         _others(case, runs),
     ]
