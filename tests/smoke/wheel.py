@@ -11,13 +11,16 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).parents[2]
 _INSTALL_TIMEOUT_S = 300.0
 # The run is of 3 s; the rest is for a machine that does other things besides.
 _COMMAND_TIMEOUT_S = 60.0
+# A machine that builds other things at the same time may well starve the generator: the certificate is then right to
+# say so (exit code 4), and the wheel no less complete.
+_RAN = (0, 4)
 _SHORT = ("--duration", "2s", "--set", "load.stages.warmup.duration=1s")
 
 
@@ -25,8 +28,11 @@ class SmokeError(Exception):
     """The wheel does not do what it should; the text says what."""
 
 
-def _call(arguments: Sequence[str | Path], folder: Path, timeout_s: float) -> str:
-    """Run a command in a folder, with nothing of the checkout in its environment; its output. Raises SmokeError."""
+def _call(arguments: Sequence[str | Path], folder: Path, timeout_s: float, accepted: Collection[int] = (0,)) -> str:
+    """Run a command in a folder, with nothing of the checkout in its environment; its output.
+
+    Raises SmokeError for an exit code that is not accepted.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(
         arguments,
@@ -38,7 +44,7 @@ def _call(arguments: Sequence[str | Path], folder: Path, timeout_s: float) -> st
         timeout=timeout_s,
         check=False,
     )
-    if done.returncode != 0:
+    if done.returncode not in accepted:
         command = " ".join(map(str, arguments))
         raise SmokeError(f"{command}: exit code {done.returncode}\n{done.stdout}")
     return done.stdout
@@ -69,7 +75,8 @@ def _run(loadgen: Path, folder: Path) -> int:
     """What a new user does first, in a folder of theirs; the turns that went well. Raises SmokeError."""
     _call([loadgen, "--version"], folder, _COMMAND_TIMEOUT_S)
     _call([loadgen, "validate", "quickstart"], folder, _COMMAND_TIMEOUT_S)
-    printed = _call([loadgen, "run", "quickstart", *_SHORT, "--out", "out"], folder, _COMMAND_TIMEOUT_S)
+    command: list[str | Path] = [loadgen, "run", "quickstart", *_SHORT, "--out", "out"]
+    printed = _call(command, folder, _COMMAND_TIMEOUT_S, accepted=_RAN)
     summary = json.loads((folder / "out" / "summary.json").read_text(encoding="utf-8"))
     ok: int = summary["requests"]["ok"]
     if ok == 0:
