@@ -36,6 +36,7 @@ class Stream(asyncio.Protocol):
         self._now = 0
         self._sent_ns = 0
         self._stamps: list[int] = []
+        self._over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -58,29 +59,35 @@ class Stream(asyncio.Protocol):
         if self._now < self._load.until_ns:
             self._send()
         else:
+            self._over = True
             self._transport.close()
             self._load.ended()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:
-            raise exc
+        if not self._over:
+            self._load.broken(exc)
 
 
 class Load:
-    """All streams of one run; `done` is set when the last of them has ended."""
+    """All streams of one run; `done` comes true when the last of them has ended, and fails with the first that breaks."""
 
     def __init__(self, request: bytes, streams: int) -> None:
         self.request = request
         self.replies: list[Reply] = []
         self.until_ns = 0
-        self.done = asyncio.Event()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running = streams
 
     def ended(self) -> None:
         """A stream has had its last reply."""
         self._running -= 1
         if not self._running:
-            self.done.set()
+            self.done.set_result(None)
+
+    def broken(self, error: Exception | None) -> None:
+        """A connection was lost in the middle of a reply: there is nothing to measure any more."""
+        if not self.done.done():
+            self.done.set_exception(error or ConnectionError("the server closed a connection"))
 
 
 async def load(options: argparse.Namespace) -> list[Reply]:
@@ -96,7 +103,7 @@ async def load(options: argparse.Namespace) -> list[Reply]:
 
     for number in range(options.streams):
         loop.call_later(options.ramp_s * number / options.streams, connect, number)
-    await run.done.wait()
+    await run.done
     await asyncio.gather(*connecting)
     return run.replies
 

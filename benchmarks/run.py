@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -67,6 +68,8 @@ def main() -> int:
     if not {SERVER_CPU, GENERATOR_CPU} <= usable:
         sys.stderr.write(f"CPUs {SERVER_CPU} and {GENERATOR_CPU} are needed, one each for server and generator\n")
         return 2
+    # Asked to stop, it takes its children along, as it does for Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # The harness itself waits and counts on the server's core; the generator has its own alone.
     os.sched_setaffinity(0, {SERVER_CPU})
     repeat = 1 if options.quick else 3
