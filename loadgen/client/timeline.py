@@ -160,8 +160,8 @@ class Timeline:
         payloads, events = self._splitter.feed(pieces, stamps, final=final)
         if b"[DONE]" in payloads:
             self.done = True
-            kept = [(p, s) for p, s in zip(payloads, events, strict=True) if p != b"[DONE]"]
-            payloads, events = [p for p, _ in kept], [s for _, s in kept]
+            kept = [at for at, payload in enumerate(payloads) if payload != b"[DONE]"]
+            payloads, events = [payloads[at] for at in kept], [events[at] for at in kept]
         if not payloads or self.malformed is not None:
             return
         chunks, problem = decode_chunks(payloads)
