@@ -69,7 +69,7 @@ class Stream(asyncio.Protocol):
 
 
 class Load:
-    """All streams of one run; `done` comes true when the last of them has ended, and fails with the first that breaks."""
+    """All streams of one run; `done` is set when the last of them has ended, and fails with the first that breaks."""
 
     def __init__(self, request: bytes, streams: int) -> None:
         self.request = request
