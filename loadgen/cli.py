@@ -193,6 +193,8 @@ def worker(address: str, join_fd: int | None, parent: int | None) -> None:
             address = pipe.readline().strip()
         if not address:
             return  # the master never came up, and has said why
+    else:
+        click.echo(f"joining the master at {address}")
     _leave(run_worker(*_address(address, "--master")))
 
 

@@ -66,7 +66,7 @@ class LiveConsole:
             f"{number(view.tokens_per_s)} tokens/s, {number(view.chunks_per_s)} chunks/s",
             f"{view.ok} ok, {errors}, {view.dropped} dropped",
             f"generator lag p99 {duration(view.schedule_lag_p99_s)}, loop p99 {duration(view.loop_lag_p99_s)}, "
-            f"cpu {percent(view.cpu_ratio)}, {view.workers} workers",
+            f"cpu {percent(view.cpu_ratio)}, {_workers(view.workers)}",
         ]
 
     def _panel(self, view: LiveView) -> Group:
@@ -85,7 +85,7 @@ def print_summary(summary: Summary, console: Console, folder: Path | None = None
     run = summary.run
     console.print(
         f"\n[bold]{escape(run.scenario)}[/] · {escape(run.model)} at {escape(run.target)} · "
-        f"{run.duration_s:.1f} s · {run.workers} workers · seed {run.seed}",
+        f"{run.duration_s:.1f} s · {_workers(run.workers)} · seed {run.seed}",
         highlight=False,
     )
     console.print(_request_table(summary))
@@ -169,6 +169,10 @@ def _style(line: str) -> str:
     if "INVALID" in line or line.startswith("Verdict: invalid"):
         return "bold red"
     return "yellow" if line.startswith("Note:") else ""
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker" if count == 1 else f"{count} workers"
 
 
 def _rate(value: float | None, known: float | None) -> str:

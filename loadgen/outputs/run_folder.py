@@ -33,6 +33,7 @@ class RunFolder:
         self.problems: list[str] = []
         self._records_bytes = 0
         self._records_whole = True
+        self._made_parent = not path.parent.exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
             taken = any(path.iterdir())
@@ -92,6 +93,8 @@ class RunFolder:
         """Take the folder back if nothing was written into it: the run never began."""
         with contextlib.suppress(OSError):
             self.path.rmdir()
+            if self._made_parent:
+                self.path.parent.rmdir()
 
     def _note(self, name: str, error: OSError, consequence: str) -> None:
         self.problems.append(f"{self.path / name}: {error.strerror or error}; {consequence}")

@@ -64,9 +64,11 @@ def run_master(
     if announce_fd is not None:
         with os.fdopen(announce_fd, "w") as announcement:
             announcement.write(f"{host}:{runner.server.port}\n")
-    run.conduct(workers, lambda: runner.start(permits, permits))
-    run.end()
-    runner.quit()
+    try:
+        run.conduct(workers, lambda: runner.start(permits, permits))
+    finally:
+        run.end()  # a bug of ours too must leave what was measured
+        runner.quit()
     return run.exit_code
 
 

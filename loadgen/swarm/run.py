@@ -20,11 +20,22 @@ from loadgen.outputs.console import LiveConsole, print_summary
 from loadgen.outputs.run_folder import RunFolder, default_path
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.scenario.model import Scenario
+from loadgen.scenario.model import Scenario
 from loadgen.swarm.conductor import Conductor, Swarm
 from loadgen.swarm.report import write_inputs, write_results
 
 _REDRAW_S = 0.25
 _JOIN_TIMEOUT_S = 60.0
+
+
+def _unheeded(scenario: Scenario) -> list[str]:
+    """What the scenario asks for and nothing acts on yet: a reader who relies on it must be told."""
+    notes = []
+    if scenario.budget is not None:
+        notes.append("the budget was not watched: nothing stops a run at a cost yet")
+    if scenario.prices is not None or scenario.hardware is not None:
+        notes.append("prices were not applied: every cost is null")
+    return notes
 
 
 class InterruptedRunError(LoadgenError):
@@ -62,7 +73,7 @@ class Run:
         self._ending = False
         self._live: LiveConsole | None = None
         self._codes: list[ExitCode] = []
-        self._notes: list[str] = []
+        self._notes = _unheeded(loaded.scenario)
         self._on_snapshot = on_snapshot
         self.permits = permits
         run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"
@@ -145,6 +156,8 @@ class Run:
             f"run {conductor.run_id}: {scenario.name}, {scenario.load.arrivals} arrivals for "
             f"{conductor.schedule.total_s:g} s, workers {len(workers)}, results in {self._folder.path}"
         )
+        for note in self._notes:
+            self._say(f"note: {note}")
 
     def _ask(self) -> PreflightFindings:
         """Run the preflight. A target that takes a request and is silent could hold an interrupt up for minutes."""
