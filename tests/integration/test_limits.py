@@ -1,23 +1,57 @@
 """What the load can't do is counted: arrivals above max_in_flight, and turns cut off at the end of the grace time."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from loadgen.errors import ExitCode
+import pytest
+
 from loadgen.simulator.process import ScriptedServer
-from tests.support.command import Command, open_load, write_scenario
+from tests.support.command import Command, Finished, open_load, write_scenario
 
 
-def test_arrivals_above_max_in_flight_are_dropped_and_counted(run: Callable[..., Command], tmp_path: Path) -> None:
-    # 1 s a reply, 4 at a time: 4 of the 20 arrivals a second can be served.
-    scenario = write_scenario(tmp_path, load=open_load(20, "3s", max_in_flight=4, grace="10s"))
-    with ScriptedServer(ttft_ms=900, interval_ms=100, chunks=2) as server:
-        finished = run(scenario, "--target", server.url).wait()
-        received = len(server.stamps()) - 1
+@dataclass(frozen=True)
+class Case:
+    """A run, and how many requests its server has answered, the preflight's left out."""
+
+    finished: Finished
+    answered: int
+
+
+# Replies of 1 s, 4 at a time: 4 of the 20 arrivals a second can be served. Replies of 2 s, of which those due in the
+# last second and a half of three are cut off. Replies that begin after 1.5 s, a grace time of 0.2 s.
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "dropped": (open_load(20, "3s", max_in_flight=4, grace="10s"), {"ttft_ms": 900, "interval_ms": 100, "chunks": 2}),
+    "cut": (open_load(10, "3s", grace="500ms"), {"ttft_ms": 100, "interval_ms": 100, "chunks": 20}),
+    "silent": (open_load(10, "2s", grace="200ms"), {"ttft_ms": 1500, "interval_ms": 1, "chunks": 2}),
+}
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Case]]:
+    """All of them at once, for they mostly wait."""
+    servers: dict[str, ScriptedServer] = {}
+    commands: dict[str, Command] = {}
+    try:
+        for name, (load, script) in CASES.items():
+            folder = tmp_path_factory.mktemp(name)
+            servers[name] = ScriptedServer(**script).__enter__()
+            scenario = write_scenario(folder, load=load)
+            commands[name] = Command(folder, "run", scenario, "--target", servers[name].url, "--out", "run")
+        yield {name: Case(command.wait(), len(servers[name].stamps()) - 1) for name, command in commands.items()}
+    finally:
+        for command in commands.values():
+            command.end()
+        for server in servers.values():
+            server.stop()
+
+
+def test_arrivals_above_max_in_flight_are_dropped_and_counted(cases: dict[str, Case]) -> None:
+    finished = cases["dropped"].finished
     requests = finished.summary["requests"]
     dropped = finished.summary["generator"]["dropped"]
     assert requests["scheduled"] == 60 == requests["sent"] + dropped
-    assert requests["sent"] == requests["ok"] == received == len(finished.records)
+    assert requests["sent"] == requests["ok"] == cases["dropped"].answered == len(finished.records)
     assert requests["sent"] <= 3 * 4 + 4
     assert dropped >= 40
     # Never more at once than allowed, by the records' own times.
@@ -30,12 +64,9 @@ def test_arrivals_above_max_in_flight_are_dropped_and_counted(run: Callable[...,
     assert most <= 4
 
 
-def test_turns_cut_off_keep_what_they_had_shown(run: Callable[..., Command], tmp_path: Path) -> None:
-    # Half the grace time's turns end, the others are cut off: those due in the last second and a half of three.
-    scenario = write_scenario(tmp_path, load=open_load(10, "3s", grace="500ms"))
-    with ScriptedServer(ttft_ms=100, interval_ms=100, chunks=20) as server:
-        finished = run(scenario, "--target", server.url).wait()
-    assert finished.code == ExitCode.PASS
+def test_turns_cut_off_keep_what_they_had_shown(cases: dict[str, Case]) -> None:
+    finished = cases["cut"].finished
+    assert finished.completed, finished.output
     requests = finished.summary["requests"]
     assert requests["scheduled"] == requests["sent"] == 30
     assert requests["sent"] == requests["ok"] + requests["cancelled"]
@@ -57,10 +88,8 @@ def test_turns_cut_off_keep_what_they_had_shown(run: Callable[..., Command], tmp
     assert finished.summary["tokens"]["output_known"] == 20 * requests["ok"]
 
 
-def test_turns_cut_off_before_any_output_are_censored(run: Callable[..., Command], tmp_path: Path) -> None:
-    scenario = write_scenario(tmp_path, load=open_load(10, "2s", grace="200ms"))
-    with ScriptedServer(ttft_ms=1500, interval_ms=1, chunks=2) as server:
-        finished = run(scenario, "--target", server.url).wait()
+def test_turns_cut_off_before_any_output_are_censored(cases: dict[str, Case]) -> None:
+    finished = cases["silent"].finished
     requests = finished.summary["requests"]
     silent = [record for record in finished.records if record["first_output_s"] is None]
     assert len(silent) == requests["censored"]["ttft"] == requests["cancelled"] > 0

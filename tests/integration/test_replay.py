@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from loadgen.errors import ExitCode
 from loadgen.simulator.process import SimulatorProcess
 from tests.support.command import Command, closed_load, write_scenario
 from tests.support.recording_server import RecordingServer
@@ -97,7 +96,7 @@ def test_a_small_recording(run: Callable[..., Command], tmp_path: Path) -> None:
         finished = run(scenario, "--target", server.url).wait(timeout_s=20)
         prompts = server.prompts()[1:]  # after the preflight's
         tools = [request.body.get("tools") for request in server.requests[1:]]
-    assert finished.code == ExitCode.PASS, finished.output
+    assert finished.completed, finished.output
     _assert_prompts_are_the_recorded(prompts, SMALL, turns=1000)
     assert any(tools), "tool definitions go with every request of their conversation"
     by_session: dict[str, list[dict[str, Any]]] = {}
@@ -126,9 +125,9 @@ def test_real_recorded_agents(run: Callable[..., Command], tmp_path: Path, fast_
     with RecordingServer() as server:
         recording = run(scenario, "--target", server.url)
         simulated = run(scenario, "--target", fast_simulator.url).wait()
-        assert recording.wait().code == ExitCode.PASS
+        assert recording.wait().completed
         _assert_prompts_are_the_recorded(server.prompts()[1:], RECORDED, TURNS)
-    assert simulated.code == ExitCode.PASS, simulated.output
+    assert simulated.completed, simulated.output
     conversations = _recorded(RECORDED)
     assert simulated.summary["requests"]["ok"] == TURNS * len(conversations) == len(simulated.records)
     by_session: dict[str, list[dict[str, Any]]] = {}

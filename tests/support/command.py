@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from loadgen.errors import ExitCode
 from tests.support.waiting import wait_for
 
 _MARK = "LG_STARTED_BY_TEST"
@@ -33,6 +34,14 @@ class Finished:
     code: int
     output: str
     run: Path
+
+    @property
+    def completed(self) -> bool:
+        """Whether the run came to its end: valid, or told to be invalid, which a busy machine makes of any run."""
+        if self.code not in (ExitCode.PASS, ExitCode.INVALID_RUN):
+            return False
+        valid: bool = self.summary["generator"]["valid"]
+        return valid == (self.code == ExitCode.PASS)
 
     @cached_property
     def summary(self) -> dict[str, Any]:

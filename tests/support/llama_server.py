@@ -46,7 +46,7 @@ def main() -> None:
     params.port = 0
     params.n_ctx = 2048
     params.n_parallel = 2
-    params.cpuparams.n_threads = 2
+    params.cpuparams.n_threads = 1  # several spin while they wait for each other, which a busy machine pays for
     params.use_jinja = True
     params.verbosity = -1
     server = xllamacpp.Server(params)
