@@ -20,7 +20,6 @@ from loadgen.outputs.console import LiveConsole, print_summary
 from loadgen.outputs.run_folder import RunFolder, default_path
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.scenario.model import Scenario
-from loadgen.scenario.model import Scenario
 from loadgen.swarm.conductor import Conductor, Swarm
 from loadgen.swarm.report import write_inputs, write_results
 
