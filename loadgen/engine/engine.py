@@ -112,7 +112,9 @@ class Engine:
             temperature=scenario.request.temperature,
             extra_body=scenario.request.extra_body,
         )
-        maker = TurnMaker(template, limits_of(scenario.target.timeout), stream=scenario.request.stream)
+        maker = TurnMaker(
+            template, limits_of(scenario.target.timeout, stream=scenario.request.stream), stream=scenario.request.stream
+        )
         self._recorder.begin(origin_ns)
         self._runner = SessionRunner(
             transport=self._transport,

@@ -78,7 +78,7 @@ async def preflight(scenario: Scenario, base_url: str) -> PreflightFindings:
 async def _models(
     transport: Http11Transport, endpoint: Endpoint, scenario: Scenario, notes: list[str]
 ) -> tuple[str, ...] | None:
-    limits = limits_of(scenario.target.timeout)
+    limits = limits_of(scenario.target.timeout, stream=scenario.request.stream)
     exchange = Exchange("/models", None, Limits(connect_s=limits.connect_s, total_s=30.0))
     await transport.perform(exchange)
     _stop_if_unreachable(exchange, endpoint)
@@ -122,7 +122,7 @@ async def _ask(
     stream = scenario.request.stream
     template = body_template(model=model, stream=stream, extra_body=scenario.request.extra_body)
     body = template.fragments((_QUESTION,), max_tokens=_ANSWER_TOKENS)
-    exchange = Exchange(CHAT_PATH, body, limits_of(scenario.target.timeout))
+    exchange = Exchange(CHAT_PATH, body, limits_of(scenario.target.timeout, stream=scenario.request.stream))
     started_ns = time.monotonic_ns()
     await transport.perform(exchange)
     seen = interpret(exchange)

@@ -208,7 +208,7 @@ class SessionRunner:
         try:
             await self._transport.perform(exchange)
         except asyncio.CancelledError:
-            return True
+            return exchange.end_ns is None  # it may have ended in the very turn of the loop that cut it off
         finally:
             self._in_flight.discard(exchange)
         return False
