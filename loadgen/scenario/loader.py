@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from loadgen.errors import ScenarioError
+from loadgen.prices import shipped_prices
 from loadgen.scenario.document import Document, Location, Mistake, Place, expand, read_document
 from loadgen.scenario.model import SHIPPED_CORPORA, Scenario
 from loadgen.scenario.overrides import Overrides, apply_values, reshape
@@ -84,12 +85,14 @@ def _validated(document: Document, environment: Mapping[str, str]) -> Scenario:
     mistakes = expanded.mistakes
     unset = {mistake.location for mistake in mistakes}
     mistakes += _resolve_paths(document, expanded, unset)
+    told = {mistake.location for mistake in mistakes}
+    _take_in_prices(expanded)
     scenario = None
     try:
         scenario = Scenario.model_validate(expanded.data)
     except ValidationError as error:
-        # A variable that is not set would be reported a second time, as a value of the wrong form.
-        mistakes += [found for found in mistakes_of(error, expanded) if found.location not in unset]
+        # A variable that is not set or a file that is not there would be reported again, as a value of the wrong form.
+        mistakes += [found for found in mistakes_of(error, expanded) if found.location not in told]
     if scenario is None or mistakes:
         ordered = sorted(dict.fromkeys(mistakes), key=lambda found: (found.place.line or 0, found.place.column or 0))
         raise ScenarioError("\n".join(map(str, ordered)))
@@ -103,14 +106,14 @@ def _resolve_paths(document: Document, expanded: Document, skip: set[Location]) 
         value = _at(expanded.data, location)
         if not isinstance(value, str) or not value or location in skip:
             continue
-        if location[-1] == "corpus" and value in SHIPPED_CORPORA:
+        known = _known_names(location[-1])
+        if value in known:
             continue
         place = document.place_of(location)
         base = place.base
         # os.path, for pathlib raises on a name that is too long or a ~user who does not exist.
         whole = os.path.join(base, os.path.expanduser(value))
         if not os.path.exists(whole):
-            known = list(SHIPPED_CORPORA) if location[-1] == "corpus" else []
             accepted = "; accepted: a path" + "".join(f", {name}" for name in known) + f" (relative to {base})"
             mistakes.append(Mistake(place, location, f"no file or folder {whole}{accepted}{nearest(value, known)}"))
         written = _at(document.data, location)
@@ -120,11 +123,43 @@ def _resolve_paths(document: Document, expanded: Document, skip: set[Location]) 
     return mistakes
 
 
+def _take_in_prices(expanded: Document) -> None:
+    """Puts the price list that is named, shipped or a file, where its name stands.
+
+    The list's own places come with it, so that a mistake in a price file is shown with that file and line. Raises
+    ScenarioError where the file can't be read as YAML.
+    """
+    named = expanded.data.get("prices")
+    if not isinstance(named, str):
+        return
+    path = shipped_prices().get(named, Path(named))
+    if not path.is_file():
+        return
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path}: can't be read: {error}") from None
+    prices = read_document(text, Place(str(path), 1, 1, path.resolve().parent))
+    if named in shipped_prices():
+        prices.data["models"] = {named: prices.data["models"][named]}
+    # The tables are shared with the document that the file was read into, whose places must stay.
+    expanded.places, expanded.keys = dict(expanded.places), dict(expanded.keys)
+    expanded.replace(("prices",), prices)
+
+
+def _known_names(key: str | int) -> list[str]:
+    """What may stand at a key instead of a path."""
+    if key == "prices":
+        return sorted(shipped_prices())
+    return {"corpus": list(SHIPPED_CORPORA), "calibrate": ["auto", "off"]}.get(str(key), [])
+
+
 def _path_locations(data: dict[str, Any]) -> list[Location]:
     """Where a scenario's data names files, whatever else is wrong with it."""
     found: list[Location] = []
     if isinstance(target := data.get("target"), dict) and "ca_file" in target:
         found.append(("target", "ca_file"))
+    found.extend((key,) for key in ("prices", "calibrate") if isinstance(data.get(key), str))
     workloads = data.get("workloads")
     for index, workload in enumerate(workloads if isinstance(workloads, list) else []):
         for kind, key in (("chat", "corpus"), ("replay", "path")):

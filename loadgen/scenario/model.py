@@ -14,13 +14,33 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from loadgen.prices import FlatPrices, PriceList, Prices
 from loadgen.scenario.quantities import parse_count, parse_number, shown
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 
 SHIPPED_CORPORA = ("python-docs", "python-source")
 
 # Not what users may set through extra_body: the measurement relies on knowing these.
-_OWN_BODY_KEYS = {"model": "target.model", "messages": "workloads", "stream": "request.stream"}
+_OWN_BODY_KEYS = {
+    "model": "target.model",
+    "messages": "workloads",
+    "prompt": "workloads",
+    "stream": "request.stream",
+}
+
+# The outcomes that another attempt may mend; a single status (`http_503`) may be named beside them.
+RETRIED_OUTCOMES = (
+    "http_429",
+    "http_4xx",
+    "http_5xx",
+    "connect",
+    "tls",
+    "timeout",
+    "stream_error",
+    "truncated",
+    "invalid_response",
+)
+_STATUS_NAME = re.compile(r"http_[45][0-9][0-9]")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -141,16 +161,28 @@ class Target(Part):
     ca_file: Text | None = None
 
 
-def _one_attempt(attempts: int) -> int:
-    if attempts != 1:
-        raise ValueError(f"{attempts} attempts: a failed turn counts as failed and is not sent again; accepted: 1")
-    return attempts
+def _retried(name: str) -> str:
+    if name not in RETRIED_OUTCOMES and not _STATUS_NAME.fullmatch(name):
+        accepted = ", ".join(RETRIED_OUTCOMES)
+        raise ValueError(f"{name!r} is nothing to retry on; accepted: a status such as http_503, or {accepted}")
+    return name
 
 
 class Retry(Part):
-    """How often a turn is tried."""
+    """When a failed turn is sent again, and after how long. One attempt, the default, is no retry.
 
-    attempts: Annotated[Count, AfterValidator(_one_attempt)] = 1
+    on: outcome classes, or single statuses (`http_503`). The wait before attempt n + 1 is backoff_s * factor^(n - 1),
+    made shorter at random by up to the share `jitter`; a server's Retry-After takes its place. max_wait_s bounds the
+    backoff; a Retry-After beyond it is not waited for, and the turn has failed.
+    """
+
+    attempts: Annotated[Count, Field(ge=1, le=100)] = 1
+    on: Annotated[tuple[Annotated[str, AfterValidator(_retried)], ...], BeforeValidator(some)] = ("http_429", "http_503")
+    backoff_s: Seconds = Field(default=1.0, alias="backoff")
+    factor: Annotated[Number, Field(ge=1)] = 2.0
+    max_wait_s: Seconds = Field(default=60.0, alias="max_wait")
+    jitter: Annotated[Number, Field(ge=0, le=1)] = 0.25
+    retry_after: Flag = True
 
 
 def _body_keys(body: dict[str, Any]) -> dict[str, Any]:
@@ -166,11 +198,20 @@ def _body_keys(body: dict[str, Any]) -> dict[str, Any]:
 
 
 class RequestOptions(Part):
-    """What every request says beside its messages. `extra_body` is merged into the body last."""
+    """What every request says beside its messages. `extra_body` is merged into the body last.
 
+    api: chat messages, or their texts joined to the prompt of /completions. force_output_tokens: answers exactly as
+    long as their limit, where the server's dialect can. strict_tools: tool definitions are marked strict.
+    send_reasoning: whether a live answer's reasoning goes back into the history; auto leaves it to the dialect.
+    """
+
+    api: Literal["chat", "completions"] = "chat"
     stream: Flag = True
     max_tokens: PositiveCount | None = None
     temperature: Annotated[Number, Field(ge=0)] | None = None
+    force_output_tokens: Flag = False
+    strict_tools: Flag = False
+    send_reasoning: Literal["auto", "never", "always"] = "auto"
     extra_body: Annotated[dict[str, Any], AfterValidator(_body_keys)] = Field(default_factory=dict)
     retry: Retry = Field(default_factory=Retry)
 
@@ -335,13 +376,28 @@ class Budget(Part):
 
 
 def _prices(value: Any) -> Any:
-    if not (isinstance(value, Mapping) or (isinstance(value, str) and value)):
-        raise ValueError(f"{shown(value)} is no price list; accepted: the name of a shipped one, or a mapping")
+    # A name or a path is gone by now: the loader puts the list itself in its place.
+    if not isinstance(value, Mapping | FlatPrices | PriceList):
+        raise ValueError(f"{shown(value)} is no price list; accepted: the name of a shipped one, a file, or a mapping")
     return value
 
 
+def _budget_problems(prices: Prices | None, hardware: Hardware | None) -> Iterable[Problem]:
+    """A budget is in dollars, and something has to say what is spent."""
+    if prices is None and hardware is None:
+        what = "nothing says what the run costs; accepted: prices or hardware beside it"
+        yield Problem(("budget",), what)
+    elif prices is not None and prices.currency != "USD":
+        what = f"is in USD, and the prices are in {prices.currency}; accepted: prices in USD"
+        yield Problem(("budget",), what)
+
+
 class Scenario(Part):
-    """Everything a run is told. Same scenario and same seed, same plan."""
+    """Everything a run is told. Same scenario and same seed, same plan.
+
+    prices: the list itself, whatever the file named. calibrate: `auto` asks the target, `off` takes the usual ratio,
+    anything else is the path of a tokenizer's file.
+    """
 
     name: RunLabel
     description: str = ""
@@ -350,10 +406,10 @@ class Scenario(Part):
     workloads: Annotated[tuple[WorkloadSpec, ...], BeforeValidator(some)]
     load: Load
     slos: tuple[Text, ...] = ()
-    # Any, for a union would report one mistake once for each member.
-    prices: Annotated[Any, BeforeValidator(_prices)] | None = None
+    prices: Annotated[Prices, BeforeValidator(_prices)] | None = None
     hardware: Hardware | None = None
     budget: Budget | None = None
+    calibrate: Text = "auto"
     seed: Count = 1
 
     @model_validator(mode="after")
@@ -362,6 +418,8 @@ class Scenario(Part):
         if self.load.arrivals == "trace" and not any(isinstance(w, ReplaySpec) for w in self.workloads):
             what = "trace arrivals take their times from a recording; accepted: a workload of kind replay"
             problems.append(Problem(("load", "arrivals"), what))
+        if self.budget is not None:
+            problems.extend(_budget_problems(self.prices, self.hardware))
         _refuse("scenario", problems)
         return self
 

@@ -123,4 +123,4 @@ def _step(kind: Any, part: str | int) -> Any:
         return next(info.annotation for name, info in kind.model_fields.items() if part in (info.alias, name))
     if get_origin(kind) in (Union, UnionType):
         return next(member for member in get_args(kind) if Tag(str(part)) in getattr(member, "__metadata__", ()))
-    return get_args(kind)[0]
+    return get_args(kind)[1 if get_origin(kind) is dict else 0]
