@@ -28,7 +28,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The whole answer to one turn. `ok` is False for a failed or cut-off turn, whose text may be partial."""
+    """The whole answer to one turn. `ok` is False for a failed or cut-off turn, whose text may be partial.
+
+    reasoning_back: the reasoning as it goes back to this server within a history that has tools, maybe empty; None
+    where the server is to get none.
+    """
 
     ok: bool
     text: str = ""
@@ -36,3 +40,4 @@ class Reply:
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: str | None = None
     usage: Usage = field(default_factory=Usage)
+    reasoning_back: str | None = None

@@ -12,7 +12,7 @@ import time
 from typing import Protocol
 
 from loadgen.arrivals import Schedule, arrival_times, schedule_of
-from loadgen.client.dialects import body_template
+from loadgen.client.dialects import DIALECTS
 from loadgen.client.endpoint import endpoint_of
 from loadgen.client.http11 import Http11Transport
 from loadgen.engine.clock import Clock
@@ -22,7 +22,7 @@ from loadgen.engine.limits import limits_of, tls_context
 from loadgen.engine.open_loop import OpenLoop
 from loadgen.engine.order import Deal, DrainOrder, RunOrder, StartOrder
 from loadgen.engine.sessions import SessionFactory, SessionRunner
-from loadgen.engine.turns import TurnMaker
+from loadgen.engine.turns import TurnMaker, request_template, sends_reasoning
 from loadgen.errors import UsageError
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.recorder import Recorder
@@ -105,15 +105,12 @@ class Engine:
             api_key=os.environ.get(scenario.target.api_key_env),
         )
         self._transport = Http11Transport(endpoint, tls=tls_context(scenario.target))
-        template = body_template(
-            model=order.model,
-            stream=scenario.request.stream,
-            max_tokens=scenario.request.max_tokens,
-            temperature=scenario.request.temperature,
-            extra_body=scenario.request.extra_body,
-        )
+        request, dialect = scenario.request, DIALECTS[order.dialect]
         maker = TurnMaker(
-            template, limits_of(scenario.target.timeout, stream=scenario.request.stream), stream=scenario.request.stream
+            request_template(request, model=order.model, dialect=dialect),
+            limits_of(scenario.target.timeout, stream=request.stream),
+            stream=request.stream,
+            sends_reasoning=sends_reasoning(request, dialect),
         )
         self._recorder.begin(origin_ns)
         self._runner = SessionRunner(

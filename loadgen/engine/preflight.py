@@ -1,4 +1,4 @@
-"""One request before the load: is the target there, does the key work, which model, does it stream, does it give usage?
+"""One request before the load: is the target there, does the key work, which model and dialect, does it stream?
 
 Run by the master, and on its own by whoever wants to know a target. Only no connection, a refused key and an unknown
 model stop a run; everything else is a finding, noted with the run.
@@ -7,15 +7,18 @@ model stop a run; everything else is a finding, noted with the run.
 import asyncio
 import os
 import time
+from dataclasses import replace
 
 import msgspec
 
-from loadgen.client.dialects import CHAT_PATH, body_template
+from loadgen.client.body import BodyTooLargeError, CorruptBodyError
+from loadgen.client.detect import Detected, by_name, detect
 from loadgen.client.endpoint import Endpoint, endpoint_of
 from loadgen.client.exchange import Exchange, Limits
 from loadgen.client.http11 import Http11Transport
 from loadgen.client.interpret import Interpreted, interpret
 from loadgen.engine.limits import limits_of, tls_context
+from loadgen.engine.turns import request_template
 from loadgen.errors import TargetRefusedError, TargetUnreachableError
 from loadgen.scenario.model import Scenario
 
@@ -27,7 +30,7 @@ _ANSWER_TOKENS = 16
 class PreflightFindings(msgspec.Struct, frozen=True):
     """What the preflight found, kept in environment.json. None where it was not to be known.
 
-    models: what the target lists, None where it lists nothing. streams: whether a streamed reply came when one was
+    models: what the target lists, None where it lists nothing. dialect_seen: what the dialect was told by. streams: whether a streamed reply came when one was
     asked for. usage, cached_tokens: whether the server reports token counts, and cached ones. notes: what went wrong
     without stopping the run.
     """
@@ -43,22 +46,43 @@ class PreflightFindings(msgspec.Struct, frozen=True):
     ttft_s: float | None
     e2e_s: float | None
     notes: tuple[str, ...] = ()
+    dialect: str = "openai"
+    dialect_seen: str = ""
 
     def line(self) -> str:
         """All of it in one line for the console."""
         said = {True: "yes", False: "no", None: "unknown"}
         took = f", {self.e2e_s:.3f} s" if self.e2e_s is not None else ""
         known = f"streams: {said[self.streams]}, usage: {said[self.usage]}, cached tokens: {said[self.cached_tokens]}"
-        text = f"preflight: {self.base_url} model {self.model}: {self.outcome}{took}; {known}"
+        dialect = f"dialect {self.dialect} ({self.dialect_seen})"
+        text = f"preflight: {self.base_url} model {self.model}: {self.outcome}{took}; {dialect}; {known}"
         return "; ".join((text, *self.notes))
 
 
 class _ListedModel(msgspec.Struct):
     id: str
+    owned_by: str | None = None
 
 
 class _ModelList(msgspec.Struct):
     data: list[_ListedModel]
+
+
+class _Listing(msgspec.Struct, frozen=True):
+    """What /models told: the models, None where it lists nothing, and the Server header."""
+
+    models: tuple[_ListedModel, ...] | None
+    server: str | None
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        return None if self.models is None else tuple(model.id for model in self.models)
+
+    def owners(self, chosen: str) -> list[str]:
+        """Who owns the chosen model; of all the others where it is not listed."""
+        models = self.models or ()
+        named = [model for model in models if model.id == chosen] or models
+        return [model.owned_by for model in named if model.owned_by]
 
 
 async def preflight(scenario: Scenario, base_url: str) -> PreflightFindings:
@@ -69,32 +93,55 @@ async def preflight(scenario: Scenario, base_url: str) -> PreflightFindings:
     try:
         notes: list[str] = []
         listed = await _models(transport, endpoint, scenario, notes)
-        model = _choose(scenario.target.model, listed, endpoint)
-        return await _ask(transport, endpoint, scenario, model, listed, notes)
+        model = _choose(scenario.target.model, listed.names, endpoint)
+        dialect = await _dialect(endpoint, scenario, model, listed)
+        return await _ask(transport, endpoint, scenario, model, dialect, listed.names, notes)
     finally:
         await transport.close()
 
 
-async def _models(
-    transport: Http11Transport, endpoint: Endpoint, scenario: Scenario, notes: list[str]
-) -> tuple[str, ...] | None:
+async def _models(transport: Http11Transport, endpoint: Endpoint, scenario: Scenario, notes: list[str]) -> _Listing:
     limits = limits_of(scenario.target.timeout, stream=scenario.request.stream)
     exchange = Exchange("/models", None, Limits(connect_s=limits.connect_s, total_s=30.0))
     await transport.perform(exchange)
     _stop_if_unreachable(exchange, endpoint)
+    nothing = _Listing(None, exchange.headers.get("server"))
     if exchange.failure is not None:
         notes.append(f"{endpoint.url}/models: {exchange.failure.message}")
-        return None
+        return nothing
     _stop_if_key_refused(exchange, endpoint, scenario)
     if exchange.status != 200:
         notes.append(f"{endpoint.url}/models answers HTTP {exchange.status}")
-        return None
+        return nothing
     try:
         models = msgspec.json.decode(exchange.timeline.body(), type=_ModelList)
     except msgspec.DecodeError as error:
         notes.append(f"{endpoint.url}/models: not a model list: {error}")
-        return None
-    return tuple(model.id for model in models.data)
+        return nothing
+    return _Listing(tuple(models.data), nothing.server)
+
+
+async def _dialect(endpoint: Endpoint, scenario: Scenario, model: str, listed: _Listing) -> Detected:
+    """The dialect that the scenario names, or the one that the server shows."""
+    if scenario.target.dialect != "auto":
+        return by_name(scenario.target.dialect)
+    root = replace(endpoint, path_prefix=endpoint.path_prefix.removesuffix("/v1"))
+    transport = Http11Transport(root, tls=tls_context(scenario.target))
+
+    async def fetch(path: str) -> bytes | None:
+        exchange = Exchange(path, None, Limits(connect_s=scenario.target.timeout.connect_s, total_s=5.0))
+        await transport.perform(exchange)
+        if exchange.status != 200 or exchange.failure is not None:
+            return None
+        try:
+            return exchange.timeline.body()
+        except (BodyTooLargeError, CorruptBodyError):
+            return None
+
+    try:
+        return await detect(endpoint.host, listed.owners(model), listed.server, fetch)
+    finally:
+        await transport.close()
 
 
 def _choose(wanted: str, listed: tuple[str, ...] | None, endpoint: Endpoint) -> str:
@@ -116,13 +163,14 @@ async def _ask(
     endpoint: Endpoint,
     scenario: Scenario,
     model: str,
+    dialect: Detected,
     listed: tuple[str, ...] | None,
     notes: list[str],
 ) -> PreflightFindings:
     stream = scenario.request.stream
-    template = body_template(model=model, stream=stream, extra_body=scenario.request.extra_body)
+    template = request_template(scenario.request, model=model, dialect=dialect.dialect)
     body = template.fragments((_QUESTION,), max_tokens=_ANSWER_TOKENS)
-    exchange = Exchange(CHAT_PATH, body, limits_of(scenario.target.timeout, stream=scenario.request.stream))
+    exchange = Exchange(template.path, body, limits_of(scenario.target.timeout, stream=scenario.request.stream))
     started_ns = time.monotonic_ns()
     await transport.perform(exchange)
     seen = interpret(exchange)
@@ -135,6 +183,7 @@ async def _ask(
         notes.append(f"the request failed: {seen.error}; the run goes on")
     if answered and stream and not timeline.streaming:
         notes.append("the reply was not streamed: TTFT, ITL and TPOT will be unknown")
+    notes += _unheeded(scenario, dialect)
     sent_ns = exchange.sent_ns or started_ns
     first_ns = timeline.first_output_ns
     return PreflightFindings(
@@ -149,7 +198,19 @@ async def _ask(
         ttft_s=(first_ns - sent_ns) / 1e9 if first_ns is not None else None,
         e2e_s=(exchange.end_ns - sent_ns) / 1e9 if exchange.end_ns is not None else None,
         notes=tuple(notes),
+        dialect=dialect.dialect.name,
+        dialect_seen=dialect.seen,
     )
+
+
+def _unheeded(scenario: Scenario, dialect: Detected) -> list[str]:
+    """What the scenario asks for and this kind of server can't do."""
+    notes = []
+    if scenario.request.force_output_tokens and not dialect.dialect.forces_length:
+        notes.append(f"a {dialect.dialect.name} server can't be made to answer at length: limits are only limits")
+    if scenario.request.api == "completions" and any(spec.kind == "replay" for spec in scenario.workloads):
+        notes.append("/completions takes no tools: where the recording has any, its prompts are without them")
+    return notes
 
 
 def _stop_if_unreachable(exchange: Exchange, endpoint: Endpoint) -> None:

@@ -3,26 +3,57 @@
 The only place where a Turn becomes bytes and an Exchange becomes a TurnMeasurement.
 """
 
-from loadgen.client.dialects import CHAT_PATH, BodyTemplate
+from dataclasses import replace
+
+from loadgen.client.dialects import BodyTemplate, Dialect, body_template
 from loadgen.client.exchange import Exchange, Limits
 from loadgen.client.interpret import Interpreted
+from loadgen.client.reply import Reply
 from loadgen.metrics.turn import TurnMeasurement
+from loadgen.scenario.model import RequestOptions
 from loadgen.workloads.base import Turn
+
+
+def request_template(request: RequestOptions, *, model: str, dialect: Dialect) -> BodyTemplate:
+    """What every request of a run says, as the scenario asks and the server's dialect spells it."""
+    return body_template(
+        model=model,
+        stream=request.stream,
+        max_tokens=request.max_tokens,
+        temperature=request.temperature,
+        extra_body=request.extra_body,
+        dialect=dialect,
+        api=request.api,
+        force_length=request.force_output_tokens,
+        strict=request.strict_tools,
+    )
+
+
+def sends_reasoning(request: RequestOptions, dialect: Dialect) -> bool:
+    """Whether an answer's reasoning goes back into the history of a conversation with tools."""
+    if request.send_reasoning == "auto":
+        return dialect.needs_reasoning
+    return request.send_reasoning == "always"
 
 
 class TurnMaker:
     """Encodes turns for one target and one scenario's request options."""
 
-    def __init__(self, template: BodyTemplate, limits: Limits, *, stream: bool) -> None:
-        """stream: whether the template asks for a stream."""
+    def __init__(self, template: BodyTemplate, limits: Limits, *, stream: bool, sends_reasoning: bool = False) -> None:
+        """stream: whether the template asks for a stream. sends_reasoning: whether histories get the reasoning back."""
         self._template = template
         self._limits = limits
+        self._sends_reasoning = sends_reasoning
         self.stream = stream
 
     def exchange(self, turn: Turn) -> Exchange:
         """The turn, ready to send. Done ahead of its due time: encoding is not latency of the target."""
         body = self._template.fragments(turn.messages, max_tokens=turn.output_tokens, tools=turn.tools)
-        return Exchange(CHAT_PATH, body, self._limits)
+        return Exchange(self._template.path, body, self._limits)
+
+    def reply(self, seen: Interpreted) -> Reply:
+        """What the session gets to see: with the reasoning that its history must carry, where it must."""
+        return replace(seen.reply, reasoning_back=seen.reply.reasoning) if self._sends_reasoning else seen.reply
 
 
 def measure(
@@ -38,8 +69,13 @@ def measure(
     intended_ns: int,
     taken_ns: int,
     end_ns: int,
+    attempts: int = 1,
+    reconnects: int = 0,
 ) -> TurnMeasurement:
-    """What the recorder gets of one turn; number counts the session's turns from 0. All stamps in monotonic ns."""
+    """What the recorder gets of one turn; number counts the session's turns from 0. All stamps in monotonic ns.
+
+    exchange: the last attempt's; reconnects: those of the attempts before it.
+    """
     timeline = exchange.timeline
     usage = seen.reply.usage
     return TurnMeasurement(
@@ -71,5 +107,6 @@ def measure(
         error=seen.error,
         tool_calls=len(seen.reply.tool_calls),
         tool_wait_ns=round(turn.delay_s * 1e9) if number and turn.waits_for == "tool" else None,
-        reconnects=exchange.reconnects,
+        reconnects=reconnects + exchange.reconnects,
+        attempts=attempts,
     )

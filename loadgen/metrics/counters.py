@@ -23,7 +23,7 @@ class Counters(msgspec.Struct):
     failures: failed turns by outcome class. tokens and unknown_tokens: per TOKEN_KINDS, what is known and the number
     of turns whose count is not. chunks and reads: output chunks, and the socket reads that carried them.
     window_ok: ok turns that ended there. window_input and window_output: tokens in proportion to the chunks
-    stamped there; window_*_unknown: turns with a share there of unknown size.
+    stamped there; window_*_unknown: turns with a share there of unknown size. retries: attempts beyond a turn's first.
     """
 
     stage: int
@@ -33,6 +33,7 @@ class Counters(msgspec.Struct):
     cancelled: int = 0
     dropped: int = 0
     reconnects: int = 0
+    retries: int = 0
     tool_calls: int = 0
     chunks: int = 0
     reads: int = 0

@@ -50,4 +50,5 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     tool_calls: int
     tool_wait_s: float | None
     reconnects: int
+    attempts: int
     cost: float | None

@@ -146,6 +146,7 @@ class Recorder:
         counters.reads += m.reads
         counters.tool_calls += m.tool_calls
         counters.reconnects += m.reconnects
+        counters.retries += m.attempts - 1
         # A timer that fires early is no lateness.
         cell.schedule_lag.values.append(max(0, m.taken_ns - m.intended_ns))
         if m.tool_wait_ns is not None:
@@ -282,6 +283,7 @@ class Recorder:
             tool_calls=m.tool_calls,
             tool_wait_s=None if m.tool_wait_ns is None else m.tool_wait_ns / 1e9,
             reconnects=m.reconnects,
+            attempts=m.attempts,
             cost=None,
         )
         self._json.encode_into(line, lines, -1)

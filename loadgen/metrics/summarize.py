@@ -159,6 +159,7 @@ def _requests(counters: Counters, censored: Censored) -> Requests:
         errors=dict(sorted(counters.failures.items())),
         error_rate=counters.failed / judged if judged else None,
         reconnects=counters.reconnects,
+        retries=counters.retries,
         tool_calls=counters.tool_calls,
         censored=censored,
     )

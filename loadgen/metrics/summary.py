@@ -86,7 +86,7 @@ class Censored(msgspec.Struct, frozen=True):
 class Requests(msgspec.Struct, frozen=True, kw_only=True):
     """scheduled = sent + dropped; sent = ok + failed + cancelled. error_rate = failed / (ok + failed).
 
-    errors: failed turns by outcome class.
+    errors: failed turns by outcome class. retries: attempts beyond a turn's first, which count as no turn of their own.
     """
 
     scheduled: int
@@ -97,6 +97,7 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
     errors: dict[str, int]
     error_rate: float | None
     reconnects: int
+    retries: int
     tool_calls: int
     censored: Censored
 

@@ -31,6 +31,7 @@ class TurnMeasurement:
     first_output_ns: first chunk of any kind; first_answer_ns: first content or tool-call chunk.
     chunk_stamps: one stamp an output chunk, ascending; events of one read share it. Empty if not streamed.
     reads: socket reads that carried body bytes.
+    attempts: how often it was sent, retries included; the stamps are the last attempt's, intended and taken the turn's.
     reasoning_streamed: reasoning came as chunks (else reasoning tokens are taken off for TPOT).
     """
 
@@ -62,3 +63,4 @@ class TurnMeasurement:
     tool_calls: int = 0
     tool_wait_ns: int | None = None
     reconnects: int = 0
+    attempts: int = 1

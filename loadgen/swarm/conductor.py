@@ -90,6 +90,7 @@ class Conductor:
         self._started: set[str] = set()
         self._exhausted: set[str] = set()
         self._target: tuple[str, str] | None = None
+        self._dialect = "openai"
         self._refused_since_s: float | None = None
 
     # -- messages from workers
@@ -147,9 +148,9 @@ class Conductor:
             missing = ", ".join(sorted(expected - self._ready.keys()))
             raise UsageError(f"not ready after {_PREPARE_TIMEOUT_S:g} s: {missing}")
 
-    def begin(self, base_url: str, model: str) -> None:
+    def begin(self, base_url: str, model: str, dialect: str = "openai") -> None:
         """Deal the permits and start the load a moment from now."""
-        self._target = (base_url, model)
+        self._target, self._dialect = (base_url, model), dialect
         counts = self._counts()
         most = max(counts.values(), default=0)
         delay_s = _START_DELAY_S + (_START_DELAY_PER_PERMIT_S * most if self.schedule.closed else 0.0)
@@ -181,7 +182,14 @@ class Conductor:
                     )
                 continue
             start = StartOrder(
-                self.run_id, *self._target, self.start_unix_ns, permits, self._permit_count, self.epoch, from_s
+                self.run_id,
+                *self._target,
+                self.start_unix_ns,
+                permits,
+                self._permit_count,
+                self.epoch,
+                from_s,
+                self._dialect,
             )
             self._swarm.send(messages.START, encode_order(start), worker)
             self._started.add(worker)

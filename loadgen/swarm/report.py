@@ -29,7 +29,6 @@ def write_results(folder: RunFolder, conductor: Conductor, findings: PreflightFi
     invalid = ["every worker was lost, and the load with them"] if conductor.deserted else []
     scenario, aggregate = conductor.scenario, conductor.aggregate
     started_s = (conductor.start_unix_ns or 0) / 1e9
-    dialect = scenario.target.dialect
     info = RunInfo(
         id=conductor.run_id,
         scenario=scenario.name,
@@ -38,7 +37,7 @@ def write_results(folder: RunFolder, conductor: Conductor, findings: PreflightFi
         seed=scenario.seed,
         target=findings.base_url,
         model=findings.model,
-        dialect="openai" if dialect == "auto" else dialect,
+        dialect=findings.dialect,
         workers=conductor.worker_count,
         version=__version__,
         notes=notes,

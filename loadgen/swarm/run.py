@@ -150,7 +150,7 @@ class Run:
         spawning.get()
         self._stop_if_interrupted()
         write_inputs(self._folder, self._loaded, findings, self._command)
-        conductor.begin(findings.base_url, findings.model)
+        conductor.begin(findings.base_url, findings.model, findings.dialect)
         self._say(
             f"run {conductor.run_id}: {scenario.name}, {scenario.load.arrivals} arrivals for "
             f"{conductor.schedule.total_s:g} s, workers {len(workers)}, results in {self._folder.path}"
