@@ -24,6 +24,9 @@ class Counters(msgspec.Struct):
     of turns whose count is not. chunks and reads: output chunks, and the socket reads that carried them.
     window_ok: ok turns that ended there. window_input and window_output: tokens in proportion to the chunks
     stamped there; window_*_unknown: turns with a share there of unknown size. retries: attempts beyond a turn's first.
+
+    *_asked and *_got: tokens of the ok turns that asked for a size and whose size is known. cost_low and cost_high: the
+    bounds of what is known of the cost; cost_unknown: turns whose cost is not, and what they may have cost at most.
     """
 
     stage: int
@@ -46,6 +49,14 @@ class Counters(msgspec.Struct):
     failures: dict[str, int] = msgspec.field(default_factory=dict)
     tokens: list[int] = msgspec.field(default_factory=_zeros)
     unknown_tokens: list[int] = msgspec.field(default_factory=_zeros)
+    input_asked: int = 0
+    input_got: int = 0
+    output_asked: int = 0
+    output_got: int = 0
+    cost_low: float = 0.0
+    cost_high: float = 0.0
+    cost_unknown: int = 0
+    cost_unknown_reserved: float = 0.0
 
     def add(self, other: "Counters") -> None:
         """Add the other's counts; its stage and workload do not matter (a total has none of its own)."""

@@ -13,6 +13,7 @@ from typing import NamedTuple, get_args
 
 import msgspec
 
+from loadgen.metrics.cost import Meter, bears_tokens, count_tokens
 from loadgen.metrics.counters import Counters
 from loadgen.metrics.histogram import FOLD_AT, Histogram, PendingHistogram
 from loadgen.metrics.plan import RunPlan
@@ -85,7 +86,7 @@ class _Delta:
         self.loop_lag: dict[int, PendingHistogram] = {}
         self.cpu: list[CpuSample] = []
         self.lines = bytearray()
-        self.long: list[tuple[_Cell, TurnMeasurement]] = []
+        self.long: list[tuple[_Cell, TurnMeasurement, float | None]] = []
 
     def cell(self, stage: int, workload: int) -> _Cell:
         found = self.cells.get((stage, workload))
@@ -108,9 +109,13 @@ class Recorder:
         self._json = msgspec.json.Encoder()
         self.begin(0)
 
-    def begin(self, origin_ns: int) -> None:
-        """Set the run's start: `time.monotonic_ns()` of this worker. Offsets and stage windows count from it."""
+    def begin(self, origin_ns: int, meter: Meter | None = None) -> None:
+        """Set the run's start: `time.monotonic_ns()` of this worker. Offsets and stage windows count from it.
+
+        meter: what prices turns; None where nothing is known of prices.
+        """
         self._origin_ns = origin_ns
+        self._meter = meter
         stages = self._plan.stages
         offsets = [stages[0].start_s, *(stage.end_s for stage in stages)]
         self._bounds_ns = [origin_ns + round(offset * 1e9) for offset in offsets]
@@ -171,15 +176,15 @@ class Recorder:
         if len(cell.schedule_lag.values) >= FOLD_AT:
             cell.fold()
 
-        token_bearing = _bears_tokens(m)
+        token_bearing, cost = bears_tokens(m), None
         if token_bearing:
-            _count_tokens(counters, m)
+            cost = count_tokens(counters, m, self._meter, (m.end_ns - self._origin_ns) / 1e9)
         self._attribute(m, workload, token_bearing)
         if is_long:
-            self._delta.long.append((cell, m))
+            self._delta.long.append((cell, m, cost))
         else:
             gaps.sort()
-            self._write_line(self._delta.lines, m, _gap_quantiles(gaps), tpot_ns)
+            self._write_line(self._delta.lines, m, _gap_quantiles(gaps), tpot_ns, cost)
 
     @staticmethod
     def _times(cell: _Cell, m: TurnMeasurement, gaps: list[int]) -> None:
@@ -238,7 +243,9 @@ class Recorder:
         else:
             counters.window_output += m.output_tokens * part
 
-    def _write_line(self, lines: bytearray, m: TurnMeasurement, gaps: _Gaps, tpot_ns: int | None) -> None:
+    def _write_line(
+        self, lines: bytearray, m: TurnMeasurement, gaps: _Gaps, tpot_ns: int | None, cost: float | None
+    ) -> None:
         """Append the turn's JSON line.
 
         Offsets are integer ns over 1e9: the nearest double prints with at most 9 decimals.
@@ -284,7 +291,7 @@ class Recorder:
             tool_wait_s=None if m.tool_wait_ns is None else m.tool_wait_ns / 1e9,
             reconnects=m.reconnects,
             attempts=m.attempts,
-            cost=None,
+            cost=cost,
         )
         self._json.encode_into(line, lines, -1)
         lines += b"\n"
@@ -297,9 +304,9 @@ class Recorder:
         delta, self._delta = self._delta, _Delta()
         self._seq += 1
         seq, at_s = self._seq, (now_ns - self._origin_ns) / 1e9
-        for cell, m in delta.long:
+        for cell, m, cost in delta.long:
             gaps = yield from _long_gaps(cell, m)
-            self._write_line(delta.lines, m, gaps, _tpot_ns(m))
+            self._write_line(delta.lines, m, gaps, _tpot_ns(m), cost)
         histograms: list[KeyedHistogram] = []
         for (stage, workload), cell in delta.cells.items():
             for metric in _METRICS:
@@ -370,22 +377,6 @@ def _long_gaps(cell: _Cell, m: TurnMeasurement) -> Generator[None, None, _Gaps]:
     if sparse := own.drain():
         whole.merge(sparse)
     return _Gaps(p50=whole.quantile_ns(0.5), p99=whole.quantile_ns(0.99), longest=whole.max_ns)
-
-
-def _bears_tokens(m: TurnMeasurement) -> bool:
-    """Whether a token sum without this turn would be too small: it is ok, gave output, or reported usage."""
-    return (
-        m.outcome == "ok" or m.first_output_ns is not None or m.input_tokens is not None or m.output_tokens is not None
-    )
-
-
-def _count_tokens(counters: Counters, m: TurnMeasurement) -> None:
-    counted = (m.input_tokens, m.output_tokens, m.cached_tokens, m.reasoning_tokens)
-    for kind, tokens in enumerate(counted):
-        if tokens is None:
-            counters.unknown_tokens[kind] += 1
-        else:
-            counters.tokens[kind] += tokens
 
 
 def _compress(lines: bytearray) -> Generator[None, None, bytes]:

@@ -10,6 +10,7 @@ import msgspec
 
 from loadgen.metrics.aggregate import Aggregate
 from loadgen.metrics.certificate import certify
+from loadgen.metrics.cost import CostBasis, cost_block
 from loadgen.metrics.counters import TOKEN_KINDS, Counters
 from loadgen.metrics.histogram import Dist
 from loadgen.metrics.snapshot import Metric
@@ -31,6 +32,8 @@ from loadgen.metrics.summary import (
     WorkloadSummary,
 )
 
+NO_COSTS = CostBasis()
+
 
 class _Blocks(TypedDict):
     requests: Requests
@@ -44,9 +47,13 @@ class _Blocks(TypedDict):
 class _Part:
     """One selection of the aggregate: the measured stages, one stage, or one workload in the measured stages."""
 
-    def __init__(self, aggregate: Aggregate, window_s: float, stage: int | None, workload: int | None) -> None:
+    def __init__(
+        self, aggregate: Aggregate, basis: CostBasis, window_s: float, stage: int | None, workload: int | None
+    ) -> None:
         self._aggregate = aggregate
+        self._basis = basis
         self._window_s = window_s
+        self._alone = workload is None or len(aggregate.plan.workloads) == 1
         self._stage, self._workload = stage, workload
         self.counters = aggregate.counted(stage=stage, workload=workload)
 
@@ -71,7 +78,7 @@ class _Part:
                 connect_s=self.dist("connect"), ttft_s=self.dist("service_ttft"), e2e_s=self.dist("service_e2e")
             ),
             "tokens": _tokens(self.counters),
-            "cost": Cost(),
+            "cost": cost_block(self.counters, self._basis, self._window_s, alone=self._alone),
         }
 
     def generator(self) -> PartGenerator:
@@ -84,7 +91,13 @@ class _Part:
 
 
 def summarize(
-    aggregate: Aggregate, run: RunInfo, *, slos: Sequence[str] = (), ended_s: float, invalid: Sequence[str] = ()
+    aggregate: Aggregate,
+    run: RunInfo,
+    *,
+    slos: Sequence[str] = (),
+    ended_s: float,
+    invalid: Sequence[str] = (),
+    costs: CostBasis = NO_COSTS,
 ) -> Summary:
     """The summary of a run that ended `ended_s` after its start (a measured window counts only as far as it got).
 
@@ -94,7 +107,7 @@ def summarize(
     plan = aggregate.plan
     reached = [max(0.0, min(stage.end_s, ended_s) - stage.start_s) for stage in plan.stages]
     window_s = sum(reached[index] for index in plan.measured)
-    whole = _Part(aggregate, window_s, None, None)
+    whole = _Part(aggregate, costs, window_s, None, None)
     generator = _certified(aggregate, whole, invalid)
     return Summary(
         run=msgspec.structs.replace(
@@ -106,11 +119,11 @@ def summarize(
         verdict=Verdict("none" if generator.valid else "invalid", [SloResult(expression) for expression in slos]),
         generator=generator,
         stages=[
-            _stage(_Part(aggregate, reached[index], index, None), stage.name, stage.measure)
+            _stage(_Part(aggregate, costs, reached[index], index, None), stage.name, stage.measure)
             for index, stage in enumerate(plan.stages)
         ],
         workloads={
-            name: _workload(_Part(aggregate, window_s, None, index)) for index, name in enumerate(plan.workloads)
+            name: _workload(_Part(aggregate, costs, window_s, None, index)) for index, name in enumerate(plan.workloads)
         },
         **whole.blocks(),
     )
@@ -197,4 +210,12 @@ def _tokens(counters: Counters) -> Tokens:
         output_known=known["output"],
         cached_input_known=known["cached_input"],
         reasoning_known=known["reasoning"],
+        input_asked=counters.input_asked or None,
+        input_ratio=_ratio(counters.input_got, counters.input_asked),
+        output_asked=counters.output_asked or None,
+        output_ratio=_ratio(counters.output_got, counters.output_asked),
     )
+
+
+def _ratio(got: int, asked: int) -> float | None:
+    return got / asked if asked else None

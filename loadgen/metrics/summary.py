@@ -137,7 +137,11 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums of the server's usage; None where a turn's part is unknown, and the known part in *_known."""
+    """Sums of the server's usage; None where a turn's part is unknown, and the known part in *_known.
+
+    *_asked: tokens aimed at, over the ok turns that aimed at a size and whose size is known; None for no such turn.
+    *_ratio: what those turns got, as a share of it.
+    """
 
     input: int | None
     output: int | None
@@ -147,10 +151,27 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     output_known: int
     cached_input_known: int
     reasoning_known: int
+    input_asked: int | None = None
+    input_ratio: float | None = None
+    output_asked: int | None = None
+    output_ratio: float | None = None
+
+
+class HardwareCost(msgspec.Struct, frozen=True):
+    """What one's own machines cost, in USD, over the measured window and for what came out of them there."""
+
+    total: float
+    per_1k_requests: float | None
+    per_1m_output_tokens: float | None
+    per_1m_tokens: float | None
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What the run cost; None where no prices are known."""
+    """What the run cost, by its prices, else by its hardware; None where neither is known.
+
+    total: None where it is only known to lie between total_low and total_high, as where cached tokens are unknown.
+    unknown_turns: turns of unknown cost, which total_low leaves out; with any of them total_high is None.
+    """
 
     currency: str | None = None
     total: float | None = None
@@ -158,6 +179,8 @@ class Cost(msgspec.Struct, frozen=True):
     total_high: float | None = None
     per_1k_requests: float | None = None
     per_1m_output_tokens: float | None = None
+    unknown_turns: int | None = None
+    hardware: HardwareCost | None = None
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):

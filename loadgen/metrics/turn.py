@@ -33,6 +33,7 @@ class TurnMeasurement:
     reads: socket reads that carried body bytes.
     attempts: how often it was sent, retries included; the stamps are the last attempt's, intended and taken the turn's.
     reasoning_streamed: reasoning came as chunks (else reasoning tokens are taken off for TPOT).
+    reserved: what the turn may have cost at most by its plan, where there are prices.
     """
 
     session: str
@@ -62,5 +63,6 @@ class TurnMeasurement:
     error: str | None = None
     tool_calls: int = 0
     tool_wait_ns: int | None = None
+    reserved: float = 0.0
     reconnects: int = 0
     attempts: int = 1
