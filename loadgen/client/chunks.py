@@ -90,11 +90,29 @@ class WireUsage(Struct, gc=False):
 
 
 class Chunk(Struct, gc=False):
-    """A chunk of a stream, or a whole reply."""
+    """A chunk of a stream, or a whole reply.
+
+    `error` is OpenAI's place for one; vLLM and SGLang have had its members at the top, and FastAPI says `detail`.
+    """
 
     choices: list[Choice] | None = None
     usage: WireUsage | None = None
     error: Any = None
+    message: Any = None
+    type: Any = None
+    code: Any = None
+    detail: Any = None
+
+    @property
+    def complaint(self) -> str | None:
+        """What is wrong, by the server's own words; None for a chunk that says nothing of the kind."""
+        if self.error:
+            return error_message(self.error)
+        if self.choices is not None:
+            return None
+        if self.message:
+            return error_message({"message": self.message, "type": self.type, "code": self.code})
+        return detail_message(self.detail) if self.detail else None
 
 
 _one = msgspec.json.Decoder(Chunk)
@@ -133,6 +151,19 @@ def decode_chunks(payloads: list[bytes]) -> tuple[list[Chunk], MalformedChunkErr
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return chunks, MalformedChunkError(index, str(error))
     return chunks, None
+
+
+def detail_message(detail: Any) -> str:
+    """What FastAPI's `detail` says: a text, or a list of the fields that are wrong."""
+    if not isinstance(detail, list):
+        return str(detail)
+    said = []
+    for problem in detail:
+        if not isinstance(problem, dict):
+            return str(detail)
+        where = ".".join(str(step) for step in problem.get("loc") or ())
+        said.append(f"{where}: {problem.get('msg')}" if where else str(problem.get("msg")))
+    return "; ".join(said)
 
 
 def error_message(error: Any) -> str:

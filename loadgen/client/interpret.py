@@ -8,7 +8,7 @@ or an unreadable one is not, whatever the status line said.
 from dataclasses import dataclass
 
 from loadgen.client.body import BodyTooLargeError, CorruptBodyError
-from loadgen.client.chunks import Chunk, MalformedChunkError, decode_chunk, error_message
+from loadgen.client.chunks import Chunk, MalformedChunkError, decode_chunk
 from loadgen.client.exchange import Exchange, Failure
 from loadgen.client.reply import Reply, Usage
 from loadgen.metrics.turn import Outcome
@@ -108,8 +108,9 @@ def _read_whole(exchange: Exchange) -> Failure | None:
     except MalformedChunkError as error:
         shown = body[:80].decode("utf-8", "replace")
         return Failure("invalid_response", f"the reply is not a chat completion: {error.detail}: {shown!r}")
-    if reply.error:
-        return Failure("stream_error", error_message(reply.error))
+    complaint = reply.complaint
+    if complaint is not None:
+        return Failure("stream_error", complaint)
     if not reply.choices:
         return Failure("invalid_response", "the reply has no choices")
     timeline.take_whole(reply, exchange.end_ns or 0)
@@ -136,9 +137,8 @@ def _error_text(exchange: Exchange) -> str:
         chunk: Chunk | None = decode_chunk(body)
     except MalformedChunkError:
         chunk = None
-    if chunk is not None and chunk.error:
-        return error_message(chunk.error)
-    return body[:_SHORT].decode("utf-8", "replace").strip() or "no body"
+    complaint = chunk.complaint if chunk is not None else None
+    return complaint or body[:_SHORT].decode("utf-8", "replace").strip() or "no body"
 
 
 def _short(text: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from loadgen.client.body import MAX_PENDING_BYTES, BodyTooLargeError, Inflater
-from loadgen.client.chunks import Chunk, MalformedChunkError, ToolCallPart, decode_chunks, error_message
+from loadgen.client.chunks import Chunk, MalformedChunkError, ToolCallPart, decode_chunks
 from loadgen.client.reply import ToolCall, Usage
 from loadgen.client.sse import EventSplitter
 
@@ -197,8 +197,8 @@ class Timeline:
     def _take(self, chunk: Chunk, stamp: int) -> None:
         if chunk.usage is not None:
             self.usage = chunk.usage.read() or self.usage
-        if chunk.error and self.error is None:
-            self.error = error_message(chunk.error)
+        if self.error is None and (chunk.error or chunk.choices is None):
+            self.error = chunk.complaint
         if not chunk.choices:
             return
         choice = chunk.choices[0]

@@ -121,6 +121,7 @@ class Engine:
             schedule=schedule,
             origin_ns=origin_ns,
             on_bug=self._outlet.bug,
+            retry=request.retry,
         )
         weights = tuple(spec.weight for spec in scenario.workloads)
         factory = SessionFactory(self._workloads, weights, scenario.seed, maker)

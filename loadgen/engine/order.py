@@ -16,8 +16,8 @@ class RunOrder(msgspec.Struct, frozen=True):
 class StartOrder(msgspec.Struct, frozen=True):
     """Begin the prepared run at an instant, with these permits.
 
-    base_url, model, dialect: the target as the preflight found it. start_unix_ns: the run's start on the wall clock; each
-    worker turns it into its own monotonic clock once. permits: the permit numbers that are this worker's;
+    base_url, model, dialect: the target as the preflight found it. start_unix_ns: the run's start on the wall clock;
+    each worker turns it into its own monotonic clock once. permits: the permit numbers that are this worker's;
     permit_count: how many there are in all, over which arrivals are dealt. epoch: 0 for the workers that are
     there at the start, above it for one that joins a run under way. from_s: as in Deal.
     """

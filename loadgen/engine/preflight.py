@@ -30,9 +30,9 @@ _ANSWER_TOKENS = 16
 class PreflightFindings(msgspec.Struct, frozen=True):
     """What the preflight found, kept in environment.json. None where it was not to be known.
 
-    models: what the target lists, None where it lists nothing. dialect_seen: what the dialect was told by. streams: whether a streamed reply came when one was
+    models: what the target lists, None where it lists nothing. streams: whether a streamed reply came when one was
     asked for. usage, cached_tokens: whether the server reports token counts, and cached ones. notes: what went wrong
-    without stopping the run.
+    without stopping the run. dialect_seen: what the dialect was told by.
     """
 
     base_url: str

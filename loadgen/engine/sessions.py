@@ -11,13 +11,14 @@ from random import Random
 
 from loadgen.arrivals import Schedule, pick_weighted, session_seed
 from loadgen.client.exchange import Exchange
-from loadgen.client.interpret import interpret
 from loadgen.client.transport import Transport
+from loadgen.engine.attempts import Sender
 from loadgen.engine.clock import Clock
 from loadgen.engine.turns import TurnMaker, measure
 from loadgen.metrics.recorder import Recorder
 from loadgen.metrics.snapshot import Gauges
 from loadgen.metrics.turn import Outcome
+from loadgen.scenario.model import Retry
 from loadgen.workloads.base import Session, Turn, Workload
 
 
@@ -97,9 +98,10 @@ class SessionRunner:
         schedule: Schedule,
         origin_ns: int,
         on_bug: Callable[[BaseException], None],
+        retry: Retry,
     ) -> None:
         self._on_bug = on_bug
-        self._transport = transport
+        self._sender = Sender(transport, clock, retry)
         self._maker = maker
         self._clock = clock
         self._recorder = recorder
@@ -109,9 +111,6 @@ class SessionRunner:
         self._waiting: set[asyncio.Task[object]] = set()
         self._tasks: set[asyncio.Task[object]] = set()
         self.stopping = False
-        self._in_flight: set[Exchange] = set()
-        self._ended_chunks = 0
-        self._ended_reads = 0
         self.active = 0
 
     def stage_at(self, due_ns: int) -> int:
@@ -121,7 +120,7 @@ class SessionRunner:
     def launch(self, planned: PlannedSession, due_ns: int) -> None:
         """Run a session in a task of its own, its first turn due now; it counts as in flight from here on."""
         # Before its task has run: arrivals of one instant come in one turn of the loop, and each must see the others.
-        self._in_flight.add(planned.exchange)
+        self._sender.in_flight.add(planned.exchange)
         task = asyncio.get_running_loop().create_task(self.run(planned, due_ns))
         self.adopt(task)
 
@@ -149,15 +148,12 @@ class SessionRunner:
         try:
             while await self._wait(due_ns):
                 taken_ns = time.monotonic_ns()
-                cut_off = await self._perform(exchange)
+                performed = await self._sender.perform(exchange, f"{planned.id}/{number}")
+                exchange, cut_off = performed.exchange, performed.cut_off
                 end_ns = exchange.end_ns if exchange.end_ns is not None and not cut_off else time.monotonic_ns()
-                seen = interpret(exchange)
-                self._ended_chunks += len(exchange.timeline.chunk_stamps)
-                self._ended_reads += exchange.timeline.reads
                 measured = measure(
                     turn,
-                    exchange,
-                    seen,
+                    performed,
                     stream_asked=self._maker.stream,
                     session=planned.id,
                     number=number,
@@ -171,7 +167,7 @@ class SessionRunner:
                     measured.outcome, measured.error = "cancelled", "cut off at the end of the grace time"
                 self._recorder.record(measured)
                 outcome = measured.outcome
-                following = None if cut_off else planned.session.next_turn(seen.reply)
+                following = None if cut_off else planned.session.next_turn(self._maker.reply(performed.seen))
                 if following is None:
                     break
                 turn = following
@@ -183,7 +179,7 @@ class SessionRunner:
                 exchange = self._maker.exchange(turn)
         finally:
             self.active -= 1
-            self._in_flight.discard(planned.exchange)
+            self._sender.in_flight.discard(planned.exchange)
         return Ended(outcome, end_ns, unfinished)
 
     async def _wait(self, due_ns: int) -> bool:
@@ -202,30 +198,18 @@ class SessionRunner:
                 self._waiting.discard(task)
         return not self.stopping
 
-    async def _perform(self, exchange: Exchange) -> bool:
-        """Send and receive; True if the turn was cut off because the grace time is over."""
-        self._in_flight.add(exchange)
-        try:
-            await self._transport.perform(exchange)
-        except asyncio.CancelledError:
-            return exchange.end_ns is None  # it may have ended in the very turn of the loop that cut it off
-        finally:
-            self._in_flight.discard(exchange)
-        return False
-
     @property
     def in_flight(self) -> int:
-        """Turns sent and not ended."""
-        return len(self._in_flight)
+        """Turns taken up and not ended."""
+        return len(self._sender.in_flight)
 
     def gauges(self) -> Gauges:
         """What goes on right now; chunks and reads as far as the streams in flight have been digested."""
-        flying = [exchange.timeline for exchange in self._in_flight]
         return Gauges(
-            in_flight=len(flying),
+            in_flight=self.in_flight,
             sessions_active=self.active,
-            chunks=self._ended_chunks + sum(len(timeline.chunk_stamps) for timeline in flying),
-            reads=self._ended_reads + sum(timeline.reads for timeline in flying),
+            chunks=self._sender.chunks,
+            reads=self._sender.reads,
         )
 
     async def drain(self, deadline_ns: int) -> None:

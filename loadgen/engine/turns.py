@@ -9,6 +9,7 @@ from loadgen.client.dialects import BodyTemplate, Dialect, body_template
 from loadgen.client.exchange import Exchange, Limits
 from loadgen.client.interpret import Interpreted
 from loadgen.client.reply import Reply
+from loadgen.engine.attempts import Performed
 from loadgen.metrics.turn import TurnMeasurement
 from loadgen.scenario.model import RequestOptions
 from loadgen.workloads.base import Turn
@@ -58,8 +59,7 @@ class TurnMaker:
 
 def measure(
     turn: Turn,
-    exchange: Exchange,
-    seen: Interpreted,
+    performed: Performed,
     *,
     stream_asked: bool,
     session: str,
@@ -69,13 +69,9 @@ def measure(
     intended_ns: int,
     taken_ns: int,
     end_ns: int,
-    attempts: int = 1,
-    reconnects: int = 0,
 ) -> TurnMeasurement:
-    """What the recorder gets of one turn; number counts the session's turns from 0. All stamps in monotonic ns.
-
-    exchange: the last attempt's; reconnects: those of the attempts before it.
-    """
+    """What the recorder gets of one turn; number counts the session's turns from 0. All stamps in monotonic ns."""
+    exchange, seen = performed.exchange, performed.seen
     timeline = exchange.timeline
     usage = seen.reply.usage
     return TurnMeasurement(
@@ -107,6 +103,6 @@ def measure(
         error=seen.error,
         tool_calls=len(seen.reply.tool_calls),
         tool_wait_ns=round(turn.delay_s * 1e9) if number and turn.waits_for == "tool" else None,
-        reconnects=reconnects + exchange.reconnects,
-        attempts=attempts,
+        reconnects=performed.reconnects + exchange.reconnects,
+        attempts=performed.attempts,
     )

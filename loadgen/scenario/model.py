@@ -179,7 +179,7 @@ class Retry(Part):
     attempts: Annotated[Count, Field(ge=1, le=100)] = 1
     on: Annotated[tuple[Annotated[str, AfterValidator(_retried)], ...], BeforeValidator(some)] = ("http_429", "http_503")
     backoff_s: Seconds = Field(default=1.0, alias="backoff")
-    factor: Annotated[Number, Field(ge=1)] = 2.0
+    factor: Annotated[Number, Field(ge=1, le=100)] = 2.0
     max_wait_s: Seconds = Field(default=60.0, alias="max_wait")
     jitter: Annotated[Number, Field(ge=0, le=1)] = 0.25
     retry_after: Flag = True
@@ -245,20 +245,31 @@ class ChatSpec(Part):
     prefix: Prefix | None = None
 
 
-class ReplaySpec(Part):
-    """Recorded conversations.
+REPLAY_FORMATS = ("agentic", "openai", "sharegpt", "mooncake", "azure", "burstgpt", "bailian", "kv_cache_tester")
+ReplayFormat = Literal["agentic", "openai", "sharegpt", "mooncake", "azure", "burstgpt", "bailian", "kv_cache_tester"]
 
-    time_scale multiplies every recorded delay; idle_cap_s bounds it afterwards. assistant: send the recorded
-    replies as history, or the live ones. repeat: begin again when the recording has run out.
+
+class ReplaySpec(Part):
+    """Recorded conversations, or recorded lengths and times.
+
+    time_scale multiplies every recorded time; idle_cap_s bounds a wait within a session afterwards. jitter_s: the
+    quantum that the recording's timestamps were rounded to; sessions that share one are spread over it. start_s and
+    limit: the window that is played, from so many seconds into the recording on, and so many sessions. on_bad_line:
+    whether a line that can't be used stops the run or is left out and counted. assistant: send the recorded replies as
+    history, or the live ones. repeat: begin again when the recording has run out.
     """
 
     kind: Literal["replay"] = "replay"
     name: Label
     weight: PositiveNumber = 1.0
-    format: Literal["agentic"]
+    format: ReplayFormat | Literal["auto"]
     path: Text
     time_scale: Annotated[Number, Field(ge=0)] = 1.0
     idle_cap_s: Seconds | None = Field(default=None, alias="idle_cap")
+    jitter_s: Seconds = Field(default=0.0, alias="jitter")
+    start_s: Seconds = Field(default=0.0, alias="start")
+    limit: PositiveCount | None = None
+    on_bad_line: Literal["stop", "skip"] = "stop"
     assistant: Literal["recorded", "live"] = "recorded"
     repeat: Flag = True
     max_turns: PositiveCount | None = None

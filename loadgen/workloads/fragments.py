@@ -38,20 +38,25 @@ def text_message(role: Role, *escaped: bytes) -> bytes:
     return b"".join((_OPENINGS[role], *escaped, b'"}'))
 
 
-def assistant_message(text: str, tool_calls: Sequence[tuple[str, str, str]] = ()) -> bytes:
+def assistant_message(
+    text: str, tool_calls: Sequence[tuple[str, str, str]] = (), *, reasoning: str | None = None
+) -> bytes:
     """An assistant message for a history; `tool_calls` holds (id, name, arguments as JSON text).
 
     Beside tool calls, absent text is sent as `""` and not as null: both are legal, but several chat templates render
-    null as the word "None". Reasoning is left out: OpenAI refuses unknown keys in a message.
+    null as the word "None". reasoning: a reply's `reasoning_back`, sent where it is not None, even empty: OpenAI
+    refuses unknown keys in a message, DeepSeek refuses tool calls without their reasoning.
     """
-    if not tool_calls:
+    if not tool_calls and reasoning is None:
         return text_message("assistant", escape_text(text))
+    thought = b"" if reasoning is None else b'"reasoning_content":"%b",' % escape_text(reasoning)
     calls = b",".join(
         b'{"id":"%b","type":"function","function":{"name":"%b","arguments":"%b"}}'
         % (escape_text(call_id), escape_text(name), escape_text(arguments))
         for call_id, name, arguments in tool_calls
     )
-    return b'{"role":"assistant","content":"%b","tool_calls":[%b]}' % (escape_text(text), calls)
+    called = b',"tool_calls":[%b]' % calls if calls else b""
+    return b'{"role":"assistant",%b"content":"%b"%b}' % (thought, escape_text(text), called)
 
 
 def tool_message(call_id: str, escaped: bytes) -> bytes:

@@ -111,7 +111,7 @@ def _live_exchange(last: Reply, step: Step, *, number: int) -> list[bytes]:
             call_id = call.id if call.id and call.id not in calls else f"call_{number}_{index}"
             calls[call_id] = (call_id, call.name, call.arguments)
     results = step.tool_results
-    messages = [assistant_message(last.text, tuple(calls.values()))]
+    messages = [assistant_message(last.text, tuple(calls.values()), reasoning=last.reasoning_back)]
     for index, call_id in enumerate(calls):
         messages.append(tool_message(call_id, results[index] if index < len(results) else b""))
     if len(results) > len(calls):
