@@ -31,8 +31,6 @@ _INSTRUCTIONS = (
     b"List the facts that can be learned from this text:\\n\\n",
     b"Write a short review of this text, with one example:\\n\\n",
 )
-# Hexadecimal is dense: 14 digits are 9.2 tokens to DeepSeek's tokenizer, not the 3 that their length suggests.
-_NONCE_TOKENS = 9
 _SYSTEM_OPENING = b"Answer with the help of this reference text.\\n\\n"
 
 
@@ -44,11 +42,16 @@ class ChatWorkload:
         self.name = spec.name
         self.spec = spec
         self.corpus = corpus
-        self.sizer = sizer
+        self._seed = seed
         self._shared_prefix: tuple[bytes, int] | None = None
-        if spec.prefix is not None and spec.prefix.scope == "all":
+        self.resize(sizer)
+
+    def resize(self, sizer: TextSizer) -> None:
+        """Build texts to sizes by this one from now on, the prefix that all sessions share included."""
+        self.sizer = sizer
+        if self.spec.prefix is not None and self.spec.prefix.scope == "all":
             # Seeding by a string is stable across processes and Python versions (SHA-512, documented).
-            rng = Random(f"prefix of {self.name}, seed {seed}")
+            rng = Random(f"prefix of {self.name}, seed {self._seed}")
             self._shared_prefix = self._prefix_text(rng, ordinal=0, nonce=b"")
 
     def session(self, ordinal: int, rng: Random) -> "ChatSession":
@@ -85,7 +88,7 @@ class ChatWorkload:
 
     def _room(self, tokens: int, nonce: bytes) -> int:
         """How many characters are left of a text of `tokens` tokens behind a nonce, which may be empty."""
-        return self.sizer.chars(tokens - _NONCE_TOKENS if nonce else tokens)
+        return self.sizer.chars(tokens - self.sizer.nonce_tokens if nonce else tokens)
 
 
 class ChatSession:
@@ -113,7 +116,7 @@ class ChatSession:
         """The next turn; None after the last one or after a failed one.
 
         `input_tokens` of the turn is an estimate: the sizes asked for of everything in the prompt, and the answers as
-        the server counted them (by their length where it did not); the chat template's own tokens are not in it.
+        the server counted them (by their length where it did not), and what a calibration found of the chat template.
         """
         if self._turn >= self._turns or (last is not None and not last.ok):
             return None
@@ -140,9 +143,13 @@ class ChatSession:
         if prefix is None and self._workload.spec.prefix is not None:
             prefix = self._workload.prefix(self._rng, ordinal)
         if prefix is None:
-            return self._history, self._history_tokens
+            return self._history, self._history_tokens + self._template_tokens(len(self._history), system=False)
         message, tokens = prefix
-        return (message, *self._history), self._history_tokens + tokens
+        messages = (message, *self._history)
+        return messages, self._history_tokens + tokens + self._template_tokens(len(messages), system=True)
+
+    def _template_tokens(self, messages: int, *, system: bool) -> int:
+        return self._workload.sizer.template_tokens(messages, system=system)
 
     def _answer_tokens(self, reply: Reply) -> int:
         """The size of a reply's text, without reasoning, which does not go back into the history."""

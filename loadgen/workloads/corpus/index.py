@@ -52,6 +52,10 @@ class Corpus:
             left -= len(text)
         return b"".join(pieces)
 
+    def text_at(self, start: int, chars: int) -> str:
+        """`chars` characters from a given one on; past the end it goes on at the beginning."""
+        return "".join(self._walk_text(start % self.chars, chars))
+
     def _walk_text(self, start: int, chars: int) -> list[str]:
         block, offset = divmod(start, _BLOCK_CHARS)
         pieces = [self._blocks[block][offset : offset + chars]]
