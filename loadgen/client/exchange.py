@@ -43,6 +43,7 @@ class Exchange:
     sent_ns: as the first byte was handed to the socket, kept when the request is sent again after a reconnect.
     connect_ns: how long the connection took to make, None on a reused one.
     end_ns: the read that completed the response, or the moment it failed.
+    reserved: what the turn may cost at most, where there is a budget; no transport looks at it.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Exchange:
     headers: dict[str, str] = field(default_factory=dict)
     failure: Failure | None = None
     reconnects: int = 0
+    reserved: float = 0.0
 
     def begin_body(self, status: int) -> None:
         """The response's head is in, its headers among them; 1xx ones don't count."""

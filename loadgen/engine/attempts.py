@@ -75,6 +75,11 @@ class Sender:
         """Reads with body bytes so far."""
         return self._ended_reads + sum(exchange.timeline.reads for exchange in self.in_flight)
 
+    @property
+    def reserved(self) -> float:
+        """What the turns in flight may cost at most, where there is a budget."""
+        return sum(exchange.reserved for exchange in self.in_flight)
+
     async def perform(self, exchange: Exchange, name: str) -> Performed:
         """Send the turn until it is done with. name: the turn's own in the run; its waits are drawn from it."""
         attempts, reconnects = 1, 0
@@ -134,4 +139,4 @@ def _following(exchange: Exchange, started_ns: int, due_ns: int) -> Exchange | N
         if left_s <= 0:
             return None
         limits = replace(limits, total_s=left_s)
-    return Exchange(exchange.path, exchange.body, limits)
+    return Exchange(exchange.path, exchange.body, limits, reserved=exchange.reserved)

@@ -24,11 +24,13 @@ from loadgen.engine.order import Deal, DrainOrder, RunOrder, StartOrder
 from loadgen.engine.sessions import SessionFactory, SessionRunner
 from loadgen.engine.turns import TurnMaker, request_template, sends_reasoning
 from loadgen.errors import UsageError
+from loadgen.metrics.cost import Meter, Reserve
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.recorder import Recorder
 from loadgen.scenario.model import Scenario, scenario_from_json
 from loadgen.workloads.base import Workload
 from loadgen.workloads.build import build_workload
+from loadgen.workloads.sizing import resize_all
 
 REPORT_PERIOD_NS = 1_000_000_000
 # Connections beside those of the load: listening, logs, the event loop's own.
@@ -106,13 +108,15 @@ class Engine:
         )
         self._transport = Http11Transport(endpoint, tls=tls_context(scenario.target))
         request, dialect = scenario.request, DIALECTS[order.dialect]
+        resize_all(self._workloads, order.learnt.sizers)
         maker = TurnMaker(
             request_template(request, model=order.model, dialect=dialect),
             limits_of(scenario.target.timeout, stream=request.stream),
             stream=request.stream,
             sends_reasoning=sends_reasoning(request, dialect),
+            reserve=None if order.learnt.dearest is None else Reserve(order.learnt.dearest, request.max_tokens),
         )
-        self._recorder.begin(origin_ns)
+        self._recorder.begin(origin_ns, _meter(scenario, order))
         self._runner = SessionRunner(
             transport=self._transport,
             maker=maker,
@@ -229,6 +233,12 @@ class Engine:
                 return
             if not final:
                 await asyncio.sleep(0)
+
+
+def _meter(scenario: Scenario, order: StartOrder) -> Meter | None:
+    """What prices the turns: the scenario's prices of this model, if it has any."""
+    prices = scenario.prices.of(order.model) if scenario.prices is not None else None
+    return None if prices is None else Meter(prices, order.start_unix_ns / 1e9)
 
 
 def _raise_descriptor_limit(connections: int) -> None:

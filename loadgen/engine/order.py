@@ -5,12 +5,25 @@ The API key is not among it: each worker reads it from its own environment.
 
 import msgspec
 
+from loadgen.prices import Rates
+from loadgen.workloads.sizing import TextSizer
+
 
 class RunOrder(msgspec.Struct, frozen=True):
     """Prepare this run. scenario: as `scenario_to_json` gives it, overrides applied and variables expanded."""
 
     run_id: str
     scenario: bytes
+
+
+class Learnt(msgspec.Struct, frozen=True):
+    """What was found out before the load and every worker must know.
+
+    sizers: token sizes by corpus. dearest: the run's highest prices, where there is a budget to hold.
+    """
+
+    sizers: dict[str, TextSizer] = {}
+    dearest: Rates | None = None
 
 
 class StartOrder(msgspec.Struct, frozen=True):
@@ -31,6 +44,7 @@ class StartOrder(msgspec.Struct, frozen=True):
     epoch: int = 0
     from_s: float = 0.0
     dialect: str = "openai"
+    learnt: Learnt = Learnt()
 
 
 class Deal(msgspec.Struct, frozen=True):

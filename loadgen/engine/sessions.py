@@ -210,6 +210,7 @@ class SessionRunner:
             sessions_active=self.active,
             chunks=self._sender.chunks,
             reads=self._sender.reads,
+            reserved=self._sender.reserved,
         )
 
     async def drain(self, deadline_ns: int) -> None:

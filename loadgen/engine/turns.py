@@ -10,6 +10,7 @@ from loadgen.client.exchange import Exchange, Limits
 from loadgen.client.interpret import Interpreted
 from loadgen.client.reply import Reply
 from loadgen.engine.attempts import Performed
+from loadgen.metrics.cost import Reserve
 from loadgen.metrics.turn import TurnMeasurement
 from loadgen.scenario.model import RequestOptions
 from loadgen.workloads.base import Turn
@@ -40,17 +41,32 @@ def sends_reasoning(request: RequestOptions, dialect: Dialect) -> bool:
 class TurnMaker:
     """Encodes turns for one target and one scenario's request options."""
 
-    def __init__(self, template: BodyTemplate, limits: Limits, *, stream: bool, sends_reasoning: bool = False) -> None:
-        """stream: whether the template asks for a stream. sends_reasoning: whether histories get the reasoning back."""
+    def __init__(
+        self,
+        template: BodyTemplate,
+        limits: Limits,
+        *,
+        stream: bool,
+        sends_reasoning: bool = False,
+        reserve: Reserve | None = None,
+    ) -> None:
+        """stream: whether the template asks for a stream. sends_reasoning: whether histories get the reasoning back.
+
+        reserve: where there is a budget, what a turn may cost at most.
+        """
         self._template = template
         self._limits = limits
         self._sends_reasoning = sends_reasoning
+        self._reserve = reserve
         self.stream = stream
 
     def exchange(self, turn: Turn) -> Exchange:
         """The turn, ready to send. Done ahead of its due time: encoding is not latency of the target."""
         body = self._template.fragments(turn.messages, max_tokens=turn.output_tokens, tools=turn.tools)
-        return Exchange(self._template.path, body, self._limits)
+        reserved = 0.0
+        if self._reserve is not None:
+            reserved = self._reserve.turn(turn.input_tokens, sum(map(len, body)), turn.output_tokens)
+        return Exchange(self._template.path, body, self._limits, reserved=reserved)
 
     def reply(self, seen: Interpreted) -> Reply:
         """What the session gets to see: with the reasoning that its history must carry, where it must."""
@@ -105,4 +121,5 @@ def measure(
         tool_wait_ns=round(turn.delay_s * 1e9) if number and turn.waits_for == "tool" else None,
         reconnects=performed.reconnects + exchange.reconnects,
         attempts=performed.attempts,
+        reserved=exchange.reserved,
     )

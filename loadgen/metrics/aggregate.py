@@ -91,10 +91,14 @@ class Aggregate:
         return self._histograms.setdefault((metric, stage, workload), Histogram())
 
     def lose(self, worker: str) -> None:
-        """Take note that a worker is gone: its gauges no longer count, what it has reported stays."""
+        """Take note that a worker is gone: its gauges no longer count, what it has reported stays.
+
+        So does what its turns in flight may have cost: they were sent.
+        """
         state = self.workers.setdefault(worker, WorkerState())
         state.lost = True
-        state.gauges = Gauges(chunks=state.gauges.chunks, reads=state.gauges.reads)
+        last = state.gauges
+        state.gauges = Gauges(chunks=last.chunks, reads=last.reads, reserved=last.reserved)
 
     @property
     def lost_workers(self) -> list[str]:

@@ -17,6 +17,8 @@ from loadgen.prices import ModelPrices, Rates
 _MILLION = 1e6
 _HOUR_S = 3600.0
 _MINUTE_S = 60
+# Dense text, such as code or digits; what is planned may be an estimate that was never calibrated.
+_FEWEST_BYTES_A_TOKEN = 4
 
 
 class CostRange(NamedTuple):
@@ -77,6 +79,25 @@ class Meter:
         if minute != self._minute:
             self._minute, self._rates = minute, self._prices.at(minute * _MINUTE_S)
         return self._rates
+
+
+class Reserve:
+    """What a turn in flight may cost at most: at the run's dearest rates, nothing cached, as long as it may get."""
+
+    __slots__ = ("_dearest", "_most_output")
+
+    def __init__(self, dearest: Rates, most_output: int | None) -> None:
+        """most_output: the limit of turns without one of their own; None where they have none."""
+        self._dearest = dearest
+        self._most_output = most_output
+
+    def turn(self, input_tokens: int | None, body_bytes: int, output_tokens: int | None) -> float:
+        """Of a turn by its planned tokens and its body's size. An answer without a limit can't be reserved for."""
+        came_in = max(input_tokens or 0, body_bytes // _FEWEST_BYTES_A_TOKEN)
+        went_out = output_tokens or self._most_output or 0
+        cost = cost_of(self._dearest, came_in, went_out)
+        assert cost is not None
+        return cost.high
 
 
 def bears_tokens(m: TurnMeasurement) -> bool:

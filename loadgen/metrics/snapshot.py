@@ -42,12 +42,16 @@ class KeyedHistogram(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Gauges(msgspec.Struct, frozen=True):
-    """A worker's state now; chunks and reads count from its start, with those of streams in flight."""
+    """A worker's state now; chunks and reads count from its start, with those of streams in flight.
+
+    reserved: what the turns in flight may cost at most, where there is a budget.
+    """
 
     in_flight: int = 0
     sessions_active: int = 0
     chunks: int = 0
     reads: int = 0
+    reserved: float = 0.0
 
 
 class CpuSample(msgspec.Struct, frozen=True, array_like=True):

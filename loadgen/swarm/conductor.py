@@ -14,7 +14,7 @@ from locust.rpc import Message
 
 from loadgen.arrivals import Schedule, schedule_of
 from loadgen.engine.engine import run_plan
-from loadgen.engine.order import Deal, DrainOrder, RunOrder, StartOrder, encode_order
+from loadgen.engine.order import Deal, DrainOrder, Learnt, RunOrder, StartOrder, encode_order
 from loadgen.errors import ExitCode, LoadgenError, UsageError
 from loadgen.metrics import snapshot as snapshots
 from loadgen.metrics.aggregate import Aggregate
@@ -35,6 +35,8 @@ _HAND_OVER_S = 0.5
 _REPORT_TIMEOUT_S = 5.0
 # Nothing but connect failures for this long: the target is lost.
 _LOST_TARGET_S = 10.0
+
+NOTHING_LEARNT = Learnt()
 
 
 class Swarm(Protocol):
@@ -91,6 +93,7 @@ class Conductor:
         self._exhausted: set[str] = set()
         self._target: tuple[str, str] | None = None
         self._dialect = "openai"
+        self._learnt = Learnt()
         self._refused_since_s: float | None = None
 
     # -- messages from workers
@@ -148,9 +151,9 @@ class Conductor:
             missing = ", ".join(sorted(expected - self._ready.keys()))
             raise UsageError(f"not ready after {_PREPARE_TIMEOUT_S:g} s: {missing}")
 
-    def begin(self, base_url: str, model: str, dialect: str = "openai") -> None:
+    def begin(self, base_url: str, model: str, dialect: str = "openai", learnt: Learnt = NOTHING_LEARNT) -> None:
         """Deal the permits and start the load a moment from now."""
-        self._target, self._dialect = (base_url, model), dialect
+        self._target, self._dialect, self._learnt = (base_url, model), dialect, learnt
         counts = self._counts()
         most = max(counts.values(), default=0)
         delay_s = _START_DELAY_S + (_START_DELAY_PER_PERMIT_S * most if self.schedule.closed else 0.0)
@@ -190,6 +193,7 @@ class Conductor:
                 self.epoch,
                 from_s,
                 self._dialect,
+                self._learnt,
             )
             self._swarm.send(messages.START, encode_order(start), worker)
             self._started.add(worker)
