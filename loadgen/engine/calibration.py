@@ -34,7 +34,7 @@ from loadgen.workloads.sizing import NONCE_DIGITS, TextSizer
 
 _PIECE = re.compile(r"\w{1,6}|[^\w\s]{1,3}|\n+| {2,}")
 # Many short passages say more than a long one of the same length: 48 of them in three requests are 1,600 tokens, each
-# request small enough for a context of 1,024, and led to within 1 % of Python's texts with the simulator's tokens and to
+# small enough for a context of 1,024. It came within 1 % of all of Python's texts with the simulator's tokens and
 # within 3 % with DeepSeek's.
 _PASSAGES = 16
 _PASSAGE_CHARS = 144
@@ -170,8 +170,8 @@ def _local_tokenizer(path: str) -> Callable[[str], int]:
         tokenizers: Any = importlib.import_module("tokenizers")
     except ImportError:
         raise UsageError(
-            "calibrate: a tokenizer's file needs the package tokenizers; install it (pip install 'loadgen[tokenizer]'), "
-            "or let `calibrate: auto` ask the target"
+            "calibrate: a tokenizer's file needs the package tokenizers (pip install 'loadgen[tokenizer]'); "
+            "without it, `calibrate: auto` asks the target"
         ) from None
     try:
         tokenizer = tokenizers.Tokenizer.from_file(path)

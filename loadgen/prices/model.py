@@ -15,6 +15,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _DAY_MINUTES = 24 * 60
+_PATTERN_S = 8 * 86_400
 
 
 class Rates(NamedTuple):
@@ -147,6 +148,21 @@ class ModelPrices(NamedTuple):
             if not isinstance(tariff, DatedTariff) or tariff.valid_from <= local.date():
                 valid = tariff
         return None if valid is None else valid.rates_at(local)
+
+    def between(self, from_unix_s: float, to_unix_s: float) -> tuple[Rates, Rates] | None:
+        """The lowest and the highest of each price in a span of time; None where there is a time without a price.
+
+        Looks at every quarter of an hour of the first eight days, by which a week's pattern has come round, then at
+        every day.
+        """
+        fine_to = min(to_unix_s, from_unix_s + _PATTERN_S)
+        fine, coarse = range(int(from_unix_s), int(fine_to), 900), range(int(fine_to), int(to_unix_s), 86_400)
+        found = [self.at(instant) for instant in (*fine, *coarse, to_unix_s)]
+        known = [rates for rates in found if rates is not None]
+        if len(known) < len(found):
+            return None
+        prices = list(zip(*known, strict=True))
+        return Rates(*map(min, prices)), Rates(*map(max, prices))
 
 
 class FlatPrices(Tariff):

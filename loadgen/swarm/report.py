@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from loadgen import __version__
-from loadgen.engine.preflight import PreflightFindings
+from loadgen.engine.ahead import Ahead
 from loadgen.metrics.summarize import summarize
 from loadgen.metrics.summary import RunInfo, Summary
 from loadgen.outputs.environment import environment, write_environment
@@ -16,18 +16,18 @@ from loadgen.scenario.loader import LoadedScenario
 from loadgen.swarm.conductor import Conductor
 
 
-def write_inputs(
-    folder: RunFolder, loaded: LoadedScenario, findings: PreflightFindings, command: tuple[str, ...]
-) -> None:
+def write_inputs(folder: RunFolder, loaded: LoadedScenario, ahead: Ahead, command: tuple[str, ...]) -> None:
     """What went in: scenario.yaml and environment.json. Written before the load, so that a crash leaves them."""
     folder.write_text("scenario.yaml", loaded.redacted_yaml())
-    write_environment(folder, environment(command, msgspec.to_builtins(findings)))
+    facts = environment(command, msgspec.to_builtins(ahead.findings))
+    found = {"calibration": ahead.calibration.found, "forecast": ahead.forecast}
+    write_environment(folder, facts | {name: msgspec.to_builtins(part) for name, part in found.items()})
 
 
-def write_results(folder: RunFolder, conductor: Conductor, findings: PreflightFindings, notes: list[str]) -> Summary:
+def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, notes: list[str]) -> Summary:
     """What came out: summary.json and histograms.hlog; the records are there already. notes: for run.notes."""
     invalid = ["every worker was lost, and the load with them"] if conductor.deserted else []
-    scenario, aggregate = conductor.scenario, conductor.aggregate
+    scenario, aggregate, findings = conductor.scenario, conductor.aggregate, ahead.findings
     started_s = (conductor.start_unix_ns or 0) / 1e9
     info = RunInfo(
         id=conductor.run_id,
@@ -42,7 +42,9 @@ def write_results(folder: RunFolder, conductor: Conductor, findings: PreflightFi
         version=__version__,
         notes=notes,
     )
-    summary = summarize(aggregate, info, slos=scenario.slos, ended_s=aggregate.elapsed_s, invalid=invalid)
+    summary = summarize(
+        aggregate, info, slos=scenario.slos, ended_s=aggregate.elapsed_s, invalid=invalid, costs=ahead.basis
+    )
     write_hlog(folder, aggregate, started_s)
     write_summary(folder, summary)
     return summary

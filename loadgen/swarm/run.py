@@ -12,29 +12,19 @@ from pathlib import Path
 import gevent
 from rich.console import Console
 
-from loadgen.engine.preflight import PreflightFindings, run_preflight
+from loadgen.engine.ahead import Ahead, look_ahead_or_error
 from loadgen.errors import ExitCode, LoadgenError, UsageError, worst
 from loadgen.metrics.snapshot import Snapshot
+from loadgen.metrics.spending import Spending
 from loadgen.metrics.summary import Summary
 from loadgen.outputs.console import LiveConsole, print_summary
 from loadgen.outputs.run_folder import RunFolder, default_path
 from loadgen.scenario.loader import LoadedScenario
-from loadgen.scenario.model import Scenario
 from loadgen.swarm.conductor import Conductor, Swarm
 from loadgen.swarm.report import write_inputs, write_results
 
 _REDRAW_S = 0.25
 _JOIN_TIMEOUT_S = 60.0
-
-
-def _unheeded(scenario: Scenario) -> list[str]:
-    """What the scenario asks for and nothing acts on yet: a reader who relies on it must be told."""
-    notes = []
-    if scenario.budget is not None:
-        notes.append("the budget was not watched: nothing stops a run at a cost yet")
-    if scenario.prices is not None or scenario.hardware is not None:
-        notes.append("prices were not applied: every cost is null")
-    return notes
 
 
 class InterruptedRunError(LoadgenError):
@@ -66,13 +56,14 @@ class Run:
         self._console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
         self._errors = Console(stderr=True, highlight=False)
         self._folder = RunFolder(out or default_path(loaded.scenario.name))
-        self._findings: PreflightFindings | None = None
+        self._ahead: Ahead | None = None
+        self._spending: Spending | None = None
         self._grace_s = loaded.scenario.load.grace_s
         self._interrupts = 0
         self._ending = False
         self._live: LiveConsole | None = None
         self._codes: list[ExitCode] = []
-        self._notes = _unheeded(loaded.scenario)
+        self._notes: list[str] = []
         self._on_snapshot = on_snapshot
         self.permits = permits
         run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"
@@ -117,13 +108,13 @@ class Run:
         if self._ending:
             return
         self._ending = True
-        if not self.conductor.begun or self._findings is None:
+        if not self.conductor.begun or self._ahead is None:
             self._folder.discard_if_empty()
             return
         self._drain()
         if self._interrupts:
             self._notes.append("interrupted: the load ended before its schedule did")
-        self.summary = write_results(self._folder, self.conductor, self._findings, self._notes)
+        self.summary = write_results(self._folder, self.conductor, self._ahead, self._notes)
         if not self.summary.generator.valid:
             self._codes.append(ExitCode.INVALID_RUN)
         print_summary(self.summary, self._console, self._folder.path)
@@ -145,12 +136,16 @@ class Run:
         spawning = gevent.spawn(spawned)
         conductor.prepare(workers)
         self._stop_if_interrupted()
-        findings = self._findings = self._ask()
-        self._say(findings.line())
+        ahead = self._ahead = self._ask()
+        findings = ahead.findings
+        self._spending = ahead.spending()
+        self._notes += ahead.notes
+        for line in (findings.line(), *ahead.lines()):
+            self._say(line)
         spawning.get()
         self._stop_if_interrupted()
-        write_inputs(self._folder, self._loaded, findings, self._command)
-        conductor.begin(findings.base_url, findings.model, findings.dialect)
+        write_inputs(self._folder, self._loaded, ahead, self._command)
+        conductor.begin(findings.base_url, findings.model, findings.dialect, ahead.learnt)
         self._say(
             f"run {conductor.run_id}: {scenario.name}, {scenario.load.arrivals} arrivals for "
             f"{conductor.schedule.total_s:g} s, workers {len(workers)}, results in {self._folder.path}"
@@ -158,15 +153,17 @@ class Run:
         for note in self._notes:
             self._say(f"note: {note}")
 
-    def _ask(self) -> PreflightFindings:
-        """Run the preflight. A target that takes a request and is silent could hold an interrupt up for minutes."""
-        asking = gevent.get_hub().threadpool.spawn(_findings_or_error, self._loaded.scenario, self._base_url)
+    def _ask(self) -> Ahead:
+        """Find out what there is to know. A target that takes a request and is silent could hold an interrupt up."""
+        asking = gevent.get_hub().threadpool.spawn(
+            look_ahead_or_error, self._loaded.scenario, self.conductor.schedule, self._base_url
+        )
         while not asking.ready():
             self._stop_if_interrupted()
             asking.wait(_REDRAW_S)
         found = asking.get()
         assert found is not None
-        if isinstance(found, LoadgenError):
+        if isinstance(found, Exception):
             raise found
         return found
 
@@ -184,6 +181,12 @@ class Run:
                 if conductor.target_lost:
                     self._codes.append(ExitCode.TARGET_UNREACHABLE)
                     self._notes.append("the target was lost: nothing but connect failures for 10 s")
+                    return
+                if self._spending is not None and self._spending.exhausted(conductor.aggregate, conductor.elapsed_s):
+                    self._notes.append(
+                        f"the load was ended after {conductor.elapsed_s:.0f} s to stay within the budget of "
+                        f"{self._spending.limit:g} USD"
+                    )
                     return
                 self._show()
 
@@ -214,11 +217,3 @@ class Run:
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
-
-
-def _findings_or_error(scenario: Scenario, base_url: str) -> PreflightFindings | LoadgenError:
-    # Returned, for gevent prints the traceback of whatever is raised in its threads.
-    try:
-        return run_preflight(scenario, base_url)
-    except LoadgenError as error:
-        return error
