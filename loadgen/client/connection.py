@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
             exchange.sent_ns = self._started_ns
         self._hand_over(first)
         self._arm(exchange)
-        for piece in _in_pieces(later):
+        for piece in in_pieces(later):
             # Let other streams' reads in between; an early answer or a failure ends the sending.
             await asyncio.sleep(0)
             while self._paused and not waiter.done():
@@ -316,7 +316,7 @@ class Connection(asyncio.Protocol):
             self._finish(exchange)
             self.abort()
             return
-        failure = _failure_of(problem)
+        failure = failure_of(problem)
         if failure is not None:
             self._fail(failure)
             return
@@ -351,7 +351,7 @@ class Connection(asyncio.Protocol):
             self._arm(exchange)
 
 
-def _failure_of(error: Exception) -> Failure | None:
+def failure_of(error: Exception) -> Failure | None:
     """What a server did wrong; None for an error that is no server's."""
     if isinstance(error, BodyTooLargeError):
         return Failure("invalid_response", "an event or a reply of more than 64 MiB")
@@ -364,7 +364,7 @@ def _failure_of(error: Exception) -> Failure | None:
     return None
 
 
-def _in_pieces(parts: Sequence[bytes]) -> Iterator[bytes]:
+def in_pieces(parts: Sequence[bytes]) -> Iterator[bytes]:
     """The same bytes in pieces of WRITE_PIECE_BYTES."""
     piece = bytearray()
     for part in parts:

@@ -125,10 +125,11 @@ class Http11Transport:
             return Failure("tls", str(error))
         if self._tls is not None and isinstance(error, (ConnectionResetError, ConnectionAbortedError)):
             return Failure("tls", f"connection closed in the TLS handshake ({error})")
-        return Failure("connect", _reason(error))
+        return Failure("connect", reason(error))
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a connection could not be made, in words."""
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     if isinstance(error, socket.gaierror):

@@ -1,6 +1,7 @@
 """The face of a transport: performs one Exchange at a time for as many callers as there are.
 
-Two implement it: `http11.Http11Transport`, the default, and later one over aiohttp for what that does not do.
+Two implement it: `http11.Http11Transport`, the default, and `aiohttp_transport.AiohttpTransport` for what that does
+not do.
 """
 
 from typing import Protocol
