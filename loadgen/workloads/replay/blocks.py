@@ -16,7 +16,7 @@ from loadgen.workloads.fragments import text_message
 
 # fmt: off
 _WORDS = (
-    "able acid aged area away baby back ball band bank base bath bear beat been beer bell belt bird bond born bowl"
+    " able acid aged area away baby back ball band bank base bath bear beat been beer bell belt bird bond born bowl"
     " bulk call came card case cast chip city coal coat code come cool cope cost crop data dean debt deny desk diet"
     " disc disk done door dose down drew drug duke dust duty each easy edge ever evil exit fact fail fall farm fast"
     " fate fear feed feel feet film fire fish five flow foot fort four from gain game gate gear gene girl give gold"
@@ -28,7 +28,7 @@ _WORDS = (
     " seek seen self sell shop side sign site size slow snow soft soil sole sort stay step stop such suit tale talk"
     " tend than them then took tool town trip true tune turn type used user vast wall want wave weak week west"
     " what when wild wine wise wish with wood word work yard yeah year your zero"
-).split()
+)
 # fmt: on
 _WIDTH = 5
 _KEY_WORDS = 8  # one for each byte of a key: two blocks of different keys differ within their first 8 tokens
@@ -52,17 +52,18 @@ class BlockText:
         if block_tokens < _KEY_WORDS:
             raise ValueError(f"a block needs at least {_KEY_WORDS} tokens")
         self._block_tokens = block_tokens
-        self._table: Bytes = np.frombuffer("".join(f" {word}" for word in _WORDS).encode(), np.uint8).reshape(-1, _WIDTH)
+        self._table: Bytes = np.frombuffer(_WORDS.encode(), np.uint8).reshape(-1, _WIDTH)
         rng = Random(f"text of blocks, seed {seed}")
         self._salt = int(rng.random() * 2**53)
+        rest = block_tokens - _KEY_WORDS
         drawn = np.array(
             [
-                [int(rng.random() * len(_WORDS)) for _ in range(block_tokens - _KEY_WORDS)]
+                [int(rng.random() * len(self._table)) for _ in range(block_tokens - _KEY_WORDS)]
                 for _ in range(_PASSAGES)
             ],
             dtype=np.intp,
         )
-        self._passages: Bytes = self._table[drawn].reshape(_PASSAGES, (block_tokens - _KEY_WORDS) * _WIDTH)
+        self._passages: Bytes = self._table[drawn].reshape(_PASSAGES, rest * _WIDTH)
 
     def message(self, hash_ids: Sequence[int], tokens: int, *, scope: int, own: int) -> bytes:
         """A user message of `tokens` tokens: the blocks of `hash_ids`, cut short or followed by text of its own.
