@@ -14,6 +14,7 @@ import click
 
 from loadgen import __version__
 from loadgen.errors import ExitCode, LoadgenError, UsageError
+from loadgen.simulator.command import simulate
 
 _EXIT_CODES = """\b
 Exit codes: 0 pass (or no SLO), 1 SLO failed, 2 bad input, 3 inconclusive, 4 invalid run (the generator was the
@@ -104,6 +105,8 @@ def run(scenario: str, workers: int | None, out: Path | None, **options: Any) ->
     if loaded.scenario.target.base_url is None:
         click.echo("no target given: starting the embedded simulator (its figures are a model's, not a server's)")
         simulator = ["--seed", str(loaded.scenario.seed)]
+        if loaded.scenario.target.dialect != "auto":
+            simulator += ["--dialect", loaded.scenario.target.dialect]
     arguments = [scenario, *_as_arguments(options)]
     if out is not None:
         arguments += ["--out", str(out)]
@@ -128,20 +131,7 @@ def validate(scenario: str, **options: Any) -> None:
     click.echo(describe(loaded))
 
 
-@cli.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="Port; 0 takes a free one.")
-@click.option("--profile", default="default", show_default=True, help="Timing profile.")
-@click.option("--seed", default=1, show_default=True, help="Same seed, same answers and jitter.")
-@click.option("--model", default="simulated-model", show_default=True, help="Model name to serve.")
-def simulate(host: str, port: int, profile: str, seed: int, model: str) -> None:
-    """Serve the simulator: an OpenAI-compatible endpoint with a model of batching, queueing and a prefix cache."""
-    from loadgen.simulator.server import serve
-
-    def ready(bound: int) -> None:
-        click.echo(f"simulator (profile {profile}) on http://{host}:{bound}/v1, model {model}; Ctrl-C stops it")
-
-    serve(host=host, port=port, profile=profile, seed=seed, model=model, on_ready=ready)
+cli.add_command(simulate)
 
 
 @cli.command()

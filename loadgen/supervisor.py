@@ -133,7 +133,7 @@ def run_supervised(
         if simulator_arguments is not None:
             simulator = supervisor.start(
                 "the simulator",
-                ["loadgen.simulator", "--exit-with-stdin", *simulator_arguments],
+                ["loadgen.simulator", "--port", "0", "--exit-with-stdin", *simulator_arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )

@@ -74,7 +74,7 @@ class Engine:
     def __init__(self, profile: Profile, seed: int) -> None:
         self.profile = profile
         self.steps = 0
-        self.cache = BlockCache(profile.kv_tokens // profile.block_tokens)
+        self.cache = BlockCache(profile.kv_tokens // profile.block_tokens, whole_units=profile.whole_units)
         self.decoding: dict[Job, None] = {}
         self._rng = Random(seed)
         self._waiting: deque[Job] = deque()
@@ -88,6 +88,11 @@ class Engine:
     def idle(self) -> bool:
         """Nothing runs and nothing waits."""
         return not (self.decoding or self._prefilling or self._queued)
+
+    @property
+    def running(self) -> int:
+        """Jobs that were admitted and are not done."""
+        return len(self.decoding) + len(self._prefilling)
 
     @property
     def queued(self) -> int:
@@ -160,10 +165,12 @@ class Engine:
         job = self._waiting[0]
         size = self.profile.block_tokens
         # The last prompt token is always computed: its output is the first token.
-        hits = self.cache.hits(job.blocks[: (job.prompt_tokens - 1) // size])
+        usable = job.blocks[: (job.prompt_tokens - 1) // size]
+        hits = self.cache.hits(usable)
         private = -(-(job.prompt_tokens + job.output_tokens) // size) - hits
         if not self.cache.admit(job.blocks[:hits], private):
             return None
+        self.cache.part(usable)
         self._waiting.popleft()
         self._queued -= 1
         job.held, job.private = hits, private
@@ -202,6 +209,7 @@ class Engine:
         full = min(computed_tokens // self.profile.block_tokens, len(job.blocks))
         fresh = job.blocks[job.held : full]
         self.cache.commit(fresh)
+        self.cache.end_unit(job.blocks, full)
         job.held += len(fresh)
         job.private -= len(fresh)
 
@@ -238,16 +246,17 @@ def simulate(requests: Iterable[SimRequest], profile: Profile, seed: int) -> lis
 
     Raises ValueError where a request exceeds the context. Costs some microseconds a request plus some a step.
     """
-    engine = Engine(profile, seed)
+    engine, waits = Engine(profile, seed), profile.queue_waits(seed)
     ordered = sorted(requests, key=lambda request: request.arrival_s)
     jobs = [Job(request.prompt_tokens, request.output_tokens, request.blocks) for request in ordered]
+    line = sorted((request.arrival_s + next(waits), place) for place, request in enumerate(ordered))
     begins, ends = array("d"), array("d")
     now_s, following = 0.0, 0
-    while following < len(jobs) or not engine.idle:
+    while following < len(line) or not engine.idle:
         if engine.idle:
-            now_s = max(now_s, ordered[following].arrival_s)
-        while following < len(jobs) and ordered[following].arrival_s <= now_s:
-            _submit(engine, jobs[following])
+            now_s = max(now_s, line[following][0])
+        while following < len(line) and line[following][0] <= now_s:
+            _submit(engine, jobs[line[following][1]])
             following += 1
         if engine.idle:
             continue

@@ -3,6 +3,10 @@
 A full block is known by a hash chained over everything before it, so equal hashes mean equal prefixes. Blocks of
 running sequences are pinned; unpinned ones stay until their room is needed, the least recently used first.
 Called by batching.py; knows nothing of time.
+
+With `whole_units` it follows DeepSeek's rule (its page on context caching): what is kept are whole prefixes, which end
+where a prompt or an answer ended, or where two requests were seen to part. So after A+B, A+C hits nothing but shows
+that A is shared, and A+D hits A.
 """
 
 from collections import OrderedDict
@@ -12,8 +16,9 @@ from collections.abc import Sequence
 class BlockCache:
     """`capacity` blocks in all. Costs a few dictionary operations a block and never looks at one twice."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, whole_units: bool = False) -> None:
         self.capacity = capacity
+        self._unit_ends: set[int] | None = set() if whole_units else None
         self._pins: dict[int, int] = {}
         self._idle: OrderedDict[int, None] = OrderedDict()
         self._private = 0
@@ -29,7 +34,25 @@ class BlockCache:
         return len(self._idle)
 
     def hits(self, hashes: Sequence[int]) -> int:
-        """How many leading blocks of `hashes` are in the cache."""
+        """How many leading blocks of `hashes` can be used."""
+        shared, ends = self.shared(hashes), self._unit_ends
+        if ends is not None:
+            while shared and hashes[shared - 1] not in ends:
+                shared -= 1
+        return shared
+
+    def end_unit(self, blocks: Sequence[int], count: int) -> None:
+        """The first `count` of `blocks` are a prefix by themselves, as whole units go; nothing where there are none."""
+        if self._unit_ends is not None and count:
+            self._unit_ends.add(blocks[count - 1])
+
+    def part(self, hashes: Sequence[int]) -> None:
+        """A request with these blocks came: where it parts from what is known, a unit ends."""
+        if self._unit_ends is not None:
+            self.end_unit(hashes, self.shared(hashes))
+
+    def shared(self, hashes: Sequence[int]) -> int:
+        """How many leading blocks of `hashes` are in the cache, of whatever unit."""
         pins, idle = self._pins, self._idle
         for count, block in enumerate(hashes):
             if block not in pins and block not in idle:
@@ -50,7 +73,9 @@ class BlockCache:
             self._pins[block] = self._pins.get(block, 0) + 1
         self._private += private
         while self.pinned + len(self._idle) > self.capacity:
-            self._idle.popitem(last=False)
+            evicted, _ = self._idle.popitem(last=False)
+            if self._unit_ends is not None:
+                self._unit_ends.discard(evicted)
         return True
 
     def commit(self, computed: Sequence[int]) -> None:

@@ -103,7 +103,11 @@ class ScriptedServer(ServerProcess):
 
 
 class SimulatorProcess(ServerProcess):
-    """The simulator (server.py). `api_key_env` names an environment variable that holds the key to ask for."""
+    """The simulator (command.py says what each option means).
+
+    `api_key_env` names an environment variable that holds the key to ask for; `more` are further options as on the
+    command line.
+    """
 
     def __init__(
         self,
@@ -111,10 +115,14 @@ class SimulatorProcess(ServerProcess):
         profile: str = "fast",
         seed: int = 1,
         model: str = "simulated-model",
+        dialect: str = "openai",
+        faults: Sequence[str] = (),
+        more: Sequence[str] = (),
         api_key_env: str | None = None,
         cpu: int | None = None,
     ) -> None:
-        arguments = [f"--profile={profile}", f"--seed={seed}", f"--model={model}"]
+        arguments = ["--port=0", f"--profile={profile}", f"--seed={seed}", f"--model={model}", f"--dialect={dialect}"]
+        arguments += [f"--fault={fault}" for fault in faults] + list(more)
         arguments += [] if api_key_env is None else [f"--api-key-env={api_key_env}"]
         arguments += [] if cpu is None else [f"--cpu={cpu}"]
         super().__init__("loadgen.simulator", arguments)

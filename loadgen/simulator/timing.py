@@ -9,13 +9,14 @@ and over one token of every sequence being decoded, and takes
              + sequences * decode_per_sequence_s          sampling and the small per-sequence kernels
              + kv_tokens * decode_per_kv_token_s          attention reads the whole KV cache of the batch
 
-times a lognormal jitter of mean 1. So an idle engine's time to first token is about one step that holds the whole
+times a lognormal jitter of mean 1. A shared service may keep a request waiting before its engine sees it at all: a
+lognormal wait, the other tenants' doing. So an idle engine's time to first token is about one step that holds the whole
 prompt, its time per output token one step of decoding, and both grow with the batch, as on real engines.
 Called by batching.py. Knows nothing of HTTP or clocks: durations are plain seconds.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
@@ -28,7 +29,8 @@ class Profile:
     max_batch: sequences that run at once. kv_tokens: room in the KV cache, running sequences and kept prefixes
     together. prefill_budget: prompt tokens a step may prefill. block_tokens: unit of the prefix cache.
     queue_limit: requests that may wait; one more is refused. context_length: prompt and output of one request.
-    jitter_sigma: sigma of the lognormal factor on each step's duration, 0 for none.
+    jitter_sigma: sigma of the lognormal factor on each step's duration, 0 for none. queue_median_s, queue_sigma: the
+    wait in front of the engine, 0 for none. whole_units: the prefix cache hits whole prefixes only (cache.py).
     """
 
     prefill_tokens_per_s: float
@@ -43,6 +45,9 @@ class Profile:
     queue_limit: int = 2048
     block_tokens: int = 16
     jitter_sigma: float = 0.0
+    queue_median_s: float = 0.0
+    queue_sigma: float = 0.0
+    whole_units: bool = False
 
     def __post_init__(self) -> None:
         if self.context_length > self.kv_tokens // self.block_tokens * self.block_tokens:
@@ -66,9 +71,20 @@ class Profile:
         sigma = self.jitter_sigma
         return math.exp(rng.gauss(-sigma * sigma / 2, sigma)) if sigma else 1.0
 
+    def queue_waits(self, seed: int) -> Iterator[float]:
+        """For each request in order of arrival, how long it waits in front of the engine, in seconds; endless."""
+        rng = Random(seed ^ _QUEUE_SEED)
+        while True:
+            yield self.queue_median_s * rng.lognormvariate(0.0, self.queue_sigma) if self.queue_median_s else 0.0
+
+
+# The waits' random numbers are not the jitter's.
+_QUEUE_SEED = 0x9E3779B9
 
 # `default` is a small model on a laptop-sized accelerator: TTFT of 200 tokens about 40 ms, 16 to 25 ms a token.
-# `fast` makes tests quick. `slow` is a large model on too little hardware: it queues early.
+# `fast` makes tests quick. `slow` is a large model on too little hardware: it queues early. The numbers of all three
+# are made up. Those of the others come from where it is said beside them; none was fitted to measurements of the
+# system that it is like (docs/simulator.md).
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         "default": Profile(
@@ -106,6 +122,55 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             context_length=131_072,
             queue_limit=64,
             jitter_sigma=0.1,
+        ),
+        # llama.cpp with Llama 3.1 8B Q4_K_M on an M4: 225 tokens/s prefill and 20.9 decode, as its owner published
+        # (github.com/brand-o/normiebench, issue 3). A KV token is 32 layers * 8 heads * 128 * 2 * 2 B = 131 kB, read at
+        # 120 GB/s. Assumed: four slots, 32k of context, 3 ms a sequence; 16-token cache units (llama.cpp has no units).
+        "laptop": Profile(
+            prefill_tokens_per_s=225,
+            prefill_overhead_s=0.005,
+            step_base_s=0.048,
+            decode_per_sequence_s=0.003,
+            decode_per_kv_token_s=0.000_001_1,
+            max_batch=4,
+            kv_tokens=32_768,
+            prefill_budget=512,
+            context_length=32_768,
+            queue_limit=1024,
+            jitter_sigma=0.05,
+        ),
+        # vLLM with Llama 3.1 8B in 16 bits on one H100 SXM, from its data sheet: 16 GB of weights at 3.35 TB/s are 4.8
+        # ms; 16 GFLOP a prompt token at 45 % (assumed) of 989 TFLOP/s; 131 kB a KV token at 3.35 TB/s; 53 GB of 80 left
+        # for the KV cache. Assumed: 2 ms a step of launching and scheduling, 256 sequences, 8k tokens of prefill.
+        "h100": Profile(
+            prefill_tokens_per_s=28_000,
+            prefill_overhead_s=0.001,
+            step_base_s=0.006_8,
+            decode_per_sequence_s=0.000_015,
+            decode_per_kv_token_s=0.000_000_039,
+            max_batch=256,
+            kv_tokens=404_000,
+            prefill_budget=8192,
+            context_length=131_072,
+            jitter_sigma=0.03,
+        ),
+        # A DeepSeek-like API: cache rules and context as documented, all times assumed.
+        "deepseek": Profile(
+            prefill_tokens_per_s=20_000,
+            prefill_overhead_s=0.01,
+            step_base_s=0.02,
+            decode_per_sequence_s=0.000_02,
+            decode_per_kv_token_s=0.000_000_002,
+            max_batch=512,
+            kv_tokens=16_777_216,
+            prefill_budget=8192,
+            context_length=1_048_576,
+            queue_limit=1024,
+            block_tokens=64,
+            jitter_sigma=0.1,
+            queue_median_s=0.3,
+            queue_sigma=0.6,
+            whole_units=True,
         ),
     }
 )

@@ -47,25 +47,31 @@ def stop_length(rng: Random, *, median: int = 128, sigma: float = 0.5) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """A stretch of tokens from the very start. blocks: chained hashes of its full blocks; tail: the tokens beyond."""
+    """A stretch of tokens from the very start. blocks: chained hashes of its full blocks; tail: the tokens beyond.
+
+    salt: what the chain starts from; prefixes of different salts share nothing.
+    """
 
     tokens: int
     blocks: "array[int]"
     tail: tuple[str, ...]
+    salt: int = 0
 
     def extended(self, pieces: Sequence[str], block_tokens: int) -> "Prefix":
         """This prefix followed by `pieces`."""
         run = [*self.tail, *pieces]
         blocks = self.blocks[:]
-        chain = blocks[-1] if blocks else 0
+        chain = blocks[-1] if blocks else self.salt
         whole = len(run) // block_tokens * block_tokens
         for start in range(0, whole, block_tokens):
             chain = hash((chain, *run[start : start + block_tokens]))
             blocks.append(chain)
-        return Prefix(self.tokens + len(pieces), blocks, tuple(run[whole:]))
+        return Prefix(self.tokens + len(pieces), blocks, tuple(run[whole:]), self.salt)
 
 
-NOTHING = Prefix(0, array("q"), ())
+def nothing(salt: str = "") -> Prefix:
+    """The empty prefix. salt: keeps a user's cache apart."""
+    return Prefix(0, array("q"), (), hash(salt) if salt else 0)
 
 
 class PromptReader:
@@ -75,14 +81,14 @@ class PromptReader:
         self._block_tokens = block_tokens
         self._seen: OrderedDict[int, Prefix] = OrderedDict()
 
-    def read(self, messages: Sequence[tuple[str, str]]) -> Prefix:
-        """The prompt that `messages`, pairs of (role, text), make."""
-        digests, digest = [], 0
+    def read(self, messages: Sequence[tuple[str, str]], salt: str = "") -> Prefix:
+        """The prompt that `messages`, pairs of (role, text), make; prompts of different salts share no block."""
+        digests, digest = [], hash(salt)
         for message in messages:
             digest = hash((digest, message))
             digests.append(digest)
         known = next((n for n in range(len(digests), 0, -1) if digests[n - 1] in self._seen), 0)
-        prefix = self._seen[digests[known - 1]] if known else NOTHING
+        prefix = self._seen[digests[known - 1]] if known else nothing(salt)
         if known < len(messages):
             pieces = [piece for role, text in messages[known:] for piece in _rendered(role, text)]
             prefix = prefix.extended(pieces, self._block_tokens)
@@ -91,6 +97,15 @@ class PromptReader:
         if len(self._seen) > _REMEMBERED_PROMPTS:
             self._seen.popitem(last=False)
         return prefix
+
+    def read_plain(self, prompt: str | Sequence[int], salt: str = "") -> Prefix:
+        """A prompt without a chat template: text, or token ids."""
+        pieces = tokenise(prompt) if isinstance(prompt, str) else [str(token) for token in prompt]
+        return nothing(salt).extended(pieces, self._block_tokens)
+
+    def continued(self, prompt: Prefix, output: Sequence[str]) -> Prefix:
+        """`prompt` and the text that follows it, as a longer plain prompt will have it."""
+        return prompt.extended(output, self._block_tokens)
 
     def answered(self, prompt: Prefix, output: Iterable[str]) -> Prefix:
         """`prompt` and the turn that answers it, as the next prompt of the conversation will have it."""

@@ -1,13 +1,17 @@
-"""What the simulator reads and writes: the request body's shape, OpenAI's error shape, and the reply's bytes.
+"""What the simulator reads: the bodies of /v1/chat/completions and /v1/completions, as far as they change an answer.
 
-Called by server.py. The constant parts of a stream's events are encoded once a request, so that a token costs two
-concatenations. Knows nothing of the engine.
+Called by server.py and answers.py. Members that change nothing here are ignored, as servers do.
 """
 
-import time
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+
+from loadgen.simulator.dialects import RefusedError
+
+_T = TypeVar("_T")
+Limit = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class ContentPart(msgspec.Struct):
@@ -17,13 +21,43 @@ class ContentPart(msgspec.Struct):
     text: str = ""
 
 
+class CalledFunction(msgspec.Struct):
+    """Name and argument text of a tool call of an earlier turn."""
+
+    name: str | None = None
+    arguments: Any = None
+
+
+class ToolCall(msgspec.Struct):
+    """A tool call of an earlier turn."""
+
+    function: CalledFunction | None = None
+
+    @property
+    def text(self) -> str:
+        """The call as it was generated: so that a conversation sent back is the prefix that the cache knows."""
+        function = self.function
+        if function is None:
+            return ""
+        arguments = function.arguments
+        if not isinstance(arguments, str):
+            arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
+        return called(function.name or "", arguments)
+
+
+def called(name: str, arguments: str) -> str:
+    """A tool call as the model writes it."""
+    return f"<|call|>{name}{arguments}"
+
+
 class Message(msgspec.Struct):
     """One chat message, as far as it makes a prompt."""
 
     role: str
     content: str | list[ContentPart] | None = None
     reasoning_content: str | None = None
-    tool_calls: msgspec.Raw = msgspec.Raw()
+    reasoning: str | None = None
+    tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
 
     @property
@@ -32,29 +66,89 @@ class Message(msgspec.Struct):
         content = self.content
         if isinstance(content, list):
             content = "".join(part.text for part in content)
-        calls = bytes(self.tool_calls).decode("utf-8", "replace")
-        return f"{self.reasoning_content or ''}{content or ''}{'' if calls == 'null' else calls}"
+        calls = "".join(call.text for call in self.tool_calls or ())
+        return f"{self.reasoning_content or self.reasoning or ''}{content or ''}{calls}"
 
 
 class StreamOptions(msgspec.Struct):
-    """OpenAI's `stream_options`."""
+    """OpenAI's `stream_options`, and vLLM's addition to it."""
 
     include_usage: bool = False
+    continuous_usage_stats: bool = False
 
 
-class ChatRequest(msgspec.Struct):
-    """The body of POST /v1/chat/completions; fields that change nothing here are ignored."""
+class Function(msgspec.Struct):
+    """A tool's function; parameters: its JSON schema."""
+
+    name: str
+    parameters: dict[str, Any] | None = None
+
+
+class Tool(msgspec.Struct):
+    """A tool that may be called; other kinds than functions are not."""
+
+    type: str = "function"
+    function: Function | None = None
+
+
+class Thinking(msgspec.Struct):
+    """DeepSeek's switch."""
+
+    type: str = "enabled"
+
+
+class AnswerRequest(msgspec.Struct, kw_only=True):
+    """What both kinds of request have."""
 
     model: str
-    messages: Annotated[list[Message], msgspec.Meta(min_length=1)]
     stream: bool | None = False
     stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    max_tokens: Limit | None = None
     min_tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
     ignore_eos: bool = False
     n: Annotated[int, msgspec.Meta(ge=1, le=1)] | None = 1
+    user_id: str | None = None
+    cache_salt: str | None = None
+    loadgen_fault: str | None = None
+
+    @property
+    def with_usage(self) -> bool:
+        """Whether a stream is to report usage."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    @property
+    def with_usage_throughout(self) -> bool:
+        """Whether every chunk is to report it."""
+        return self.with_usage and self.stream_options is not None and self.stream_options.continuous_usage_stats
+
+    @property
+    def salt(self) -> str:
+        """Keeps the caches of different users apart: DeepSeek's and vLLM's way."""
+        return self.user_id or self.cache_salt or ""
+
+
+class ChatRequest(AnswerRequest, kw_only=True):
+    """The body of POST /v1/chat/completions."""
+
+    messages: Annotated[list[Message], msgspec.Meta(min_length=1)]
+    max_completion_tokens: Limit | None = None
     tools: msgspec.Raw = msgspec.Raw()
+    tool_choice: Any = None
+    parallel_tool_calls: bool | None = True
+    thinking: Thinking | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """How long the answer may be."""
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the model may think: unless DeepSeek's switch or the chat template's is off."""
+        template = self.chat_template_kwargs or {}
+        off = template.get("enable_thinking") is False or template.get("thinking") is False
+        return not off and (self.thinking is None or self.thinking.type != "disabled")
 
     def rendered(self) -> list[tuple[str, str]]:
         """The prompt as (role, text), the tools first, as chat templates have them."""
@@ -62,96 +156,66 @@ class ChatRequest(msgspec.Struct):
         tools = bytes(self.tools)
         return pairs if tools in (b"", b"null") else [("tools", tools.decode("utf-8", "replace")), *pairs]
 
+    def functions(self) -> list[Function]:
+        """The functions that may be called: none where tool_choice is `none`, the one that it names."""
+        tools = bytes(self.tools)
+        if tools in (b"", b"null") or self.tool_choice == "none":
+            return []
+        found = [tool.function for tool in _decode(_tools, tools, "tools") if tool.function is not None]
+        named = self.tool_choice.get("function", {}).get("name") if isinstance(self.tool_choice, dict) else None
+        return [function for function in found if named in (None, function.name)]
 
-class RefusedError(Exception):
-    """A request that gets an error instead of an answer; `body` is OpenAI's error object."""
-
-    def __init__(self, status: int, message: str, *, code: str | None = None, param: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        kind = "server_error" if status >= 500 else "invalid_request_error"
-        error = {"message": message, "type": kind, "param": param, "code": code}
-        self.body = msgspec.json.encode({"error": error})
+    @property
+    def must_call(self) -> bool:
+        """Whether a tool has to be called."""
+        return self.tool_choice == "required" or isinstance(self.tool_choice, dict)
 
 
-_decoder = msgspec.json.Decoder(ChatRequest)
+class CompletionRequest(AnswerRequest, kw_only=True):
+    """The body of POST /v1/completions. prompt: text, or token ids, or a list of one of them."""
+
+    prompt: str | list[str | int | list[int]]
+
+    @property
+    def limit(self) -> int | None:
+        """How long the answer may be."""
+        return self.max_tokens
+
+    @property
+    def single(self) -> str | Sequence[int]:
+        """The one prompt. Raises RefusedError for none or several."""
+        prompt = self.prompt
+        if isinstance(prompt, str):
+            return prompt
+        ids = [part for part in prompt if isinstance(part, int)]
+        if ids and len(ids) == len(prompt):
+            return ids
+        if len(prompt) == 1 and not isinstance(prompt[0], int):
+            return prompt[0]
+        raise RefusedError(400, "Expected exactly one prompt", code="invalid_value", param="prompt")
 
 
-def read_request(body: bytes) -> ChatRequest:
-    """The request in `body`. Raises RefusedError (400) that names the field which is wrong."""
+_chat = msgspec.json.Decoder(ChatRequest)
+_completion = msgspec.json.Decoder(CompletionRequest)
+_tools = msgspec.json.Decoder(list[Tool])
+
+
+def read_chat(body: bytes) -> ChatRequest:
+    """The chat request in `body`. Raises RefusedError (400) that names the member which is wrong."""
+    return _decode(_chat, body)
+
+
+def read_completion(body: bytes) -> CompletionRequest:
+    """The completion request in `body`. Raises RefusedError as `read_chat` does."""
+    return _decode(_completion, body)
+
+
+def _decode(decoder: "msgspec.json.Decoder[_T]", body: bytes, inside: str = "") -> _T:
     try:
-        return _decoder.decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
-        raise RefusedError(400, what, code="invalid_value", param=where.strip("`.") or None) from error
+        param = ".".join(filter(None, (inside, where.strip("`.")))) or None
+        raise RefusedError(400, what, code="invalid_value", param=param) from error
     except msgspec.DecodeError as error:
         raise RefusedError(400, f"The body is not JSON: {error}", code="invalid_json") from error
-
-
-def usage(prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> dict[str, object]:
-    """OpenAI's usage object."""
-    return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": cached_tokens},
-    }
-
-
-class EventWriter:
-    """The SSE events of one stream."""
-
-    __slots__ = ("_after", "_base", "_before")
-
-    def __init__(self, completion_id: str, model: str) -> None:
-        self._base = {
-            "id": completion_id,
-            "object": "chat.completion.chunk",
-            "created": int(time.time()),
-            "model": model,
-        }
-        head = msgspec.json.encode(self._base)[:-1]
-        self._before = b"data: " + head + b',"choices":[{"index":0,"delta":{"content":"'
-        self._after = b'"},"finish_reason":null}]}\n\n'
-
-    def role(self) -> bytes:
-        """The event that opens a stream: a role, no output."""
-        return self._event([{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])
-
-    def token(self, text: bytes) -> bytes:
-        """One token, which must need no JSON escape."""
-        return self._before + text + self._after
-
-    def finish(self, reason: str, usage_block: dict[str, object] | None) -> bytes:
-        """The finish event, the usage event where there is one, and `[DONE]`."""
-        end = self._event([{"index": 0, "delta": {}, "finish_reason": reason}])
-        if usage_block is not None:
-            end += self._event([], usage_block)
-        return end + b"data: [DONE]\n\n"
-
-    def _event(self, choices: list[object], usage_block: dict[str, object] | None = None) -> bytes:
-        event = self._base | {"choices": choices}
-        if usage_block is not None:
-            event["usage"] = usage_block
-        return b"data: " + msgspec.json.encode(event) + b"\n\n"
-
-
-def completion(completion_id: str, model: str, text: str, reason: str, usage_block: dict[str, object]) -> bytes:
-    """The body of an answer that is not streamed."""
-    message = {"role": "assistant", "content": text}
-    return msgspec.json.encode(
-        {
-            "id": completion_id,
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": model,
-            "choices": [{"index": 0, "message": message, "finish_reason": reason}],
-            "usage": usage_block,
-        }
-    )
-
-
-def model_list(model: str) -> bytes:
-    """The body of GET /v1/models."""
-    entry = {"id": model, "object": "model", "created": 0, "owned_by": "loadgen"}
-    return msgspec.json.encode({"object": "list", "data": [entry]})

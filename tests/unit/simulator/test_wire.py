@@ -4,16 +4,17 @@ import json
 
 import pytest
 
-from loadgen.simulator.wire import EventWriter, RefusedError, read_request
+from loadgen.simulator.dialects import DIALECTS, RefusedError, error_body
+from loadgen.simulator.wire import read_chat
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
 
 def _refusal(body: dict[str, object] | bytes) -> dict[str, object]:
     with pytest.raises(RefusedError) as caught:
-        read_request(body if isinstance(body, bytes) else json.dumps(body).encode())
+        read_chat(body if isinstance(body, bytes) else json.dumps(body).encode())
     assert caught.value.status == 400
-    error = json.loads(caught.value.body)["error"]
+    error = json.loads(error_body(DIALECTS["openai"], caught.value))["error"]
     assert error["type"] == "invalid_request_error"
     assert isinstance(error, dict)
     return error
@@ -49,20 +50,9 @@ def test_all_of_a_message_makes_the_prompt() -> None:
         f'{{"type":"image_url"}},{{"type":"text","text":"b"}}]}},{{"role":"assistant","content":null,"tool_calls":{call},'
         '"reasoning_content":"hm"},{"role":"tool","content":"out","tool_calls":null}]}'
     )
-    assert read_request(body.encode()).rendered() == [
+    assert read_chat(body.encode()).rendered() == [
         ("tools", '[{"type":"function"}]'),
         ("user", "ab"),
-        ("assistant", "hm" + call),
+        ("assistant", "hm<|call|>ls"),
         ("tool", "out"),
     ]
-
-
-def test_every_event_is_json_on_one_line() -> None:
-    events = EventWriter("id-1", "m")
-    stream = events.role() + events.token(b" word") + events.finish("stop", None)
-    lines = stream.split(b"\n\n")
-    assert lines[-2:] == [b"data: [DONE]", b""]
-    chunks = [json.loads(line.removeprefix(b"data: ")) for line in lines[:-2]]
-    assert chunks[1]["choices"][0]["delta"] == {"content": " word"}
-    assert chunks[2]["choices"][0]["finish_reason"] == "stop"
-    assert {chunk["id"] for chunk in chunks} == {"id-1"}

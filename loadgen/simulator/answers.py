@@ -1,0 +1,159 @@
+"""What the simulated model says: an answer's tokens, which of them are thought, text or tool call, and how it ends.
+
+Called by server.py before a request is queued. Deterministic from the conversation and the seed. Knows nothing of time
+or HTTP.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from loadgen.simulator.dialects import Dialect, RefusedError
+from loadgen.simulator.tokens import Prefix, PromptReader, output_tokens, seed_of, stop_length, tokenise
+from loadgen.simulator.tools import Call, make_calls
+from loadgen.simulator.wire import AnswerRequest, ChatRequest, CompletionRequest
+
+_INTRODUCTION_TOKENS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Dials:
+    """How the simulated model behaves.
+
+    reasoning_share: share of an answer's tokens that are thought; None leaves it to the dialect. tool_call_rate: share
+    of requests with tools that are answered by a call. early_stop: share of answers with a limit that stop by
+    themselves before it, if nothing forces their length. cached_tokens: whether usage tells them; None leaves it to the
+    dialect.
+    """
+
+    reasoning_share: float | None = None
+    tool_call_rate: float = 0.0
+    early_stop: float = 0.0
+    cached_tokens: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """prompt_tokens: with the marker that opens the assistant's turn. blocks: of prompt and answer. pieces: its tokens.
+
+    reasoning_tokens: how many of the first are thought; text_tokens: how many after those are text; the rest is
+    `calls`, maybe cut off. reason: the finish reason.
+    """
+
+    prompt_tokens: int
+    blocks: Sequence[int]
+    pieces: list[str]
+    reasoning_tokens: int
+    text_tokens: int
+    calls: list[Call]
+    reason: str
+
+    @property
+    def reasoning(self) -> str:
+        """The thoughts."""
+        return "".join(self.pieces[: self.reasoning_tokens])
+
+    @property
+    def text(self) -> str:
+        """The text."""
+        return "".join(self.pieces[self.reasoning_tokens : self.reasoning_tokens + self.text_tokens])
+
+
+class Author:
+    """Makes answers for one server."""
+
+    def __init__(self, dialect: Dialect, dials: Dials, *, block_tokens: int, context_length: int, seed: int) -> None:
+        self._dialect = dialect
+        self._dials = dials
+        self._context_length = context_length
+        self._seed = seed
+        self._reader = PromptReader(block_tokens)
+
+    def answer_chat(self, chat: ChatRequest) -> Answer:
+        """The answer to a chat request. Raises RefusedError where a message is amiss or the context too short."""
+        rendered = chat.rendered()
+        self._check_reasoning(chat)
+        prompt = self._reader.read(rendered, chat.salt)
+        # One token more than the messages: the marker that opens the assistant's turn.
+        room = self._room(chat, prompt.tokens + 1, "messages")
+        rng = Random(seed_of(rendered, self._seed))
+        share = self._share() if chat.thinks else 0.0
+        functions = chat.functions()
+        if functions and (chat.must_call or rng.random() < self._dials.tool_call_rate):
+            calls = make_calls(functions, rng, parallel=chat.parallel_tool_calls is not False)
+            return self._calling(chat, prompt, calls, share, room, rng)
+        count, reason = self._length(chat, room, rng)
+        pieces = output_tokens(count, rng)
+        thought = round(share * count)
+        blocks = self._reader.answered(prompt, pieces).blocks
+        return Answer(prompt.tokens + 1, blocks, pieces, thought, count - thought, [], reason)
+
+    def answer_completion(self, completion: CompletionRequest) -> Answer:
+        """The answer to a completion request. Raises RefusedError as `answer_chat` does."""
+        given = completion.single
+        prompt = self._reader.read_plain(given, completion.salt)
+        if not prompt.tokens:
+            raise RefusedError(400, "The prompt is empty", code="invalid_value", param="prompt")
+        room = self._room(completion, prompt.tokens, "prompt")
+        rng = Random(seed_of([("prompt", given if isinstance(given, str) else str(given))], self._seed))
+        count, reason = self._length(completion, room, rng)
+        pieces = output_tokens(count, rng)
+        blocks = self._reader.continued(prompt, pieces).blocks
+        return Answer(prompt.tokens, blocks, pieces, 0, count, [], reason)
+
+    def _calling(
+        self, chat: ChatRequest, prompt: Prefix, calls: list[Call], share: float, room: int, rng: Random
+    ) -> Answer:
+        introduction = output_tokens(_INTRODUCTION_TOKENS, rng) if rng.random() < 0.5 else []
+        written = tokenise("".join(call.text for call in calls))
+        thought = round((len(introduction) + len(written)) * share / (1 - share)) if share < 1 else 0
+        pieces = [*output_tokens(thought, rng), *introduction, *written]
+        limit = min(chat.limit or room, room)
+        reason = "tool_calls" if len(pieces) <= limit else "length"
+        pieces = pieces[:limit]
+        blocks = self._reader.answered(prompt, pieces).blocks
+        thought = min(thought, limit)
+        text = min(len(introduction), limit - thought)
+        return Answer(prompt.tokens + 1, blocks, pieces, thought, text, calls, reason)
+
+    def _share(self) -> float:
+        share = self._dials.reasoning_share
+        return self._dialect.reasoning_share if share is None else share
+
+    def _room(self, request: AnswerRequest, prompt_tokens: int, param: str) -> int:
+        """How many tokens of output fit. Raises RefusedError where that is none, or less than is asked for."""
+        room = self._context_length - prompt_tokens
+        limit = (request.max_tokens or 1) if not isinstance(request, ChatRequest) else (request.limit or 1)
+        # llama.cpp ends an answer where the context ends, and refuses only a prompt that is too long by itself.
+        if room >= 1 and (limit <= room or self._dialect.name == "llamacpp"):
+            return room
+        message = (
+            f"This model's maximum context length is {self._context_length} tokens; the request has "
+            f"{prompt_tokens} tokens of {param} and asks for {limit} of output. Please shorten either."
+        )
+        sizes = {"n_prompt_tokens": prompt_tokens, "n_ctx": self._context_length}
+        raise RefusedError(400, message, code="context_length_exceeded", param=param, extra=sizes)
+
+    def _length(self, request: ChatRequest | CompletionRequest, room: int, rng: Random) -> tuple[int, str]:
+        """How long the answer is, and why it ends there."""
+        forces = self._dialect.forces_length
+        endless = request.ignore_eos and "ignore_eos" in forces
+        least = request.min_tokens if "min_tokens" in forces else 0
+        limit = request.limit
+        if limit is None:
+            natural = max(stop_length(rng), least)
+            return (room, "length") if endless or natural > room else (natural, "stop")
+        limit = min(limit, room)
+        if not endless and self._dials.early_stop and rng.random() < self._dials.early_stop:
+            natural = max(round(limit * rng.uniform(0.1, 0.9)), least, 1)
+            return (natural, "stop") if natural < limit else (limit, "length")
+        return limit, "length"
+
+    def _check_reasoning(self, chat: ChatRequest) -> None:
+        """DeepSeek's rule: thoughts of a turn that called tools come back, or the request is wrong."""
+        if not (self._dialect.needs_reasoning and chat.thinks):
+            return
+        for number, message in enumerate(chat.messages):
+            if message.role == "assistant" and message.tool_calls and message.reasoning_content is None:
+                told = f"Missing `reasoning_content` field in the assistant message at message index {number}."
+                raise RefusedError(400, told, code="invalid_request_error", param=f"messages[{number}]")

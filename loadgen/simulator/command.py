@@ -1,0 +1,117 @@
+"""The options of the simulator: of `loadgen simulate`, and of `python -m loadgen.simulator`, which others start.
+
+Imports stay light until the command runs: the command line is parsed by processes that never serve.
+"""
+
+import os
+from typing import Any
+
+import click
+
+from loadgen.errors import UsageError
+
+_FAULTS = """\b
+Faults: NAME or NAME:key=value,key=value; repeatable, the first that applies strikes.
+  429, 500, 503, 402     that status (429 and 503 with Retry-After; key retry_after)
+  error_event            an error inside the stream, then [DONE]
+  truncate               a clean end without a finish reason
+  cut, reset             the connection closed, or reset, in mid-body
+  stall                  no bytes for `seconds`, for ever without
+  slow_first_byte        nothing at all for `seconds` (2s)
+  malformed              an event that is not JSON
+  keepalive              `count` (3) comments over `seconds` (1s) before any output
+  die                    the process is gone, in the middle of a reply
+  engine_dead            from then on 500 for everything, 503 from /health
+Keys: rate=0.01 (share of requests, 1), after=30s and for=10s (since the start), skip=20 and
+times=1 (requests), at=3 (after so many tokens of output).
+For one request: header X-Loadgen-Fault, or loadgen_fault in its body, with the same words.
+
+\b
+Profiles are models, not measurements: default, fast, slow, laptop, h100, deepseek (docs/simulator.md).
+Dialects: openai, deepseek, vllm, sglang, llamacpp."""
+
+
+@click.command(epilog=_FAULTS)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--profile", default="default", show_default=True, help="How fast and how large: a timing profile.")
+@click.option("--dialect", default="openai", show_default=True, help="Which kind of server it looks like.")
+@click.option("--seed", default=1, show_default=True, help="Same seed: same answers, jitter and faults.")
+@click.option("--model", default="simulated-model", show_default=True, help="Model name to serve.")
+@click.option("--api-key-env", metavar="NAME", help="Ask for the key in this environment variable; 401 without it.")
+@click.option("--fault", "faults", multiple=True, metavar="FAULT", help="What is to go wrong; see below. Repeatable.")
+@click.option(
+    "--reasoning-share",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Share of an answer's tokens that are thought. Default: 0.5 as deepseek, else 0.",
+)
+@click.option(
+    "--tool-call-rate",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of requests with tools that are answered by a tool call.",
+)
+@click.option(
+    "--early-stop",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of answers that stop before max_tokens, unless ignore_eos or min_tokens forces them.",
+)
+@click.option(
+    "--cached-tokens/--no-cached-tokens",
+    default=None,
+    help="Whether usage tells cached tokens. Default: not as vllm and sglang, which have to be told to.",
+)
+@click.option("--cpu", type=int, hidden=True)
+@click.option("--exit-with-stdin", is_flag=True, hidden=True)
+def simulate(
+    host: str, port: int, model: str, seed: int, cpu: int | None, exit_with_stdin: bool, **options: Any
+) -> None:
+    """Serve the simulator: an OpenAI-compatible endpoint with a model of batching, queueing and a prefix cache.
+
+    It has /v1/chat/completions, /v1/completions, /v1/models, /health, and /metrics under vLLM's names.
+    """
+    from loadgen.simulator.answers import Dials
+    from loadgen.simulator.dialects import dialect_named
+    from loadgen.simulator.faults import parse_fault
+    from loadgen.simulator.serving import profile_named, serve
+    from loadgen.simulator.settings import Settings
+
+    profile, dialect = options["profile"], options["dialect"]
+    key_variable = options["api_key_env"]
+    settings = Settings(
+        profile=profile_named(profile),
+        dialect=dialect_named(dialect),
+        dials=Dials(
+            reasoning_share=options["reasoning_share"],
+            tool_call_rate=options["tool_call_rate"],
+            early_stop=options["early_stop"],
+            cached_tokens=options["cached_tokens"],
+        ),
+        faults=tuple(parse_fault(text) for text in options["faults"]),
+        seed=seed,
+        model=model,
+        api_key=_key_in(key_variable) if key_variable else None,
+    )
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+
+    def ready(bound: int) -> None:
+        if exit_with_stdin:  # a parent reads the address
+            click.echo(f"listening on http://{host}:{bound}")
+            return
+        what = f"profile {profile}, dialect {dialect}"
+        click.echo(f"simulator ({what}) on http://{host}:{bound}/v1, model {model}; Ctrl-C stops it")
+
+    serve(settings, host=host, port=port, on_ready=ready, exit_with_stdin=exit_with_stdin)
+
+
+def _key_in(variable: str) -> str:
+    if key := os.environ.get(variable):
+        return key
+    raise UsageError(f"The environment variable {variable} is empty or not set: put the API key to ask for into it.")
