@@ -192,16 +192,25 @@ def message_text(message: bytes) -> bytes:
 def strict_tools(tools: bytes) -> bytes:
     """Tool definitions marked `strict`, their schemas as strict decoding demands them.
 
-    That is: no object takes further members, and all members are required. Cached, for the turns of a conversation
-    share their tools.
+    That is: no object takes further members, and all members are required. A tool that has an object of any members
+    can't be made so, and is sent as it is. Cached, for the turns of a conversation share their tools.
     """
-    definitions = msgspec.json.decode(tools)
-    for definition in definitions:
-        function = definition.get("function")
-        if isinstance(function, dict):
-            function["strict"] = True
-            function["parameters"] = _closed(function.get("parameters") or {"type": "object", "properties": {}})
-    return msgspec.json.encode(definitions)
+    return msgspec.json.encode([_strict_tool(tool) for tool in msgspec.json.decode(tools)])
+
+
+def _strict_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    function = tool.get("function")
+    if not isinstance(function, dict):
+        return tool
+    parameters = {"type": "object", "properties": {}} | (function.get("parameters") or {})
+    try:
+        return tool | {"function": function | {"strict": True, "parameters": _closed(parameters)}}
+    except _OpenObjectError:
+        return tool
+
+
+class _OpenObjectError(Exception):
+    """A schema has an object whose members are not all named."""
 
 
 def _closed(schema: Any) -> Any:
@@ -209,11 +218,14 @@ def _closed(schema: Any) -> Any:
         return [_closed(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
+    is_object = schema.get("type") == "object" or "properties" in schema
+    if is_object and ("properties" not in schema or schema.get("additionalProperties")):
+        raise _OpenObjectError
     closed = dict(schema)
     for key in _SCHEMAS & closed.keys():
         closed[key] = _closed(closed[key])
     for key in _NAMED_SCHEMAS & closed.keys():
         closed[key] = {name: _closed(part) for name, part in closed[key].items()}
-    if "properties" in closed:
+    if is_object:
         closed |= {"additionalProperties": False, "required": list(closed["properties"])}
     return closed

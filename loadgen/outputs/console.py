@@ -92,6 +92,10 @@ def print_summary(summary: Summary, console: Console, folder: Path | None = None
     console.print(_latency_table(summary))
     if summary.requests.errors:
         console.print(f"Failed: {_counts(summary.requests.errors)}", style="red", markup=False, highlight=False)
+    if retries := summary.requests.retries:
+        console.print(
+            f"Retries: {retries}, within the turns above; latency runs from their intended times", style="yellow"
+        )
     for line in (*_certificate_lines(summary), *_verdict_lines(summary), *(f"Note: {note}" for note in run.notes)):
         console.print(line, style=_style(line), markup=False, highlight=False)
     if folder is not None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.client.dialects import DIALECTS, body_template, message_text
+from loadgen.client.dialects import DIALECTS, body_template, message_text, strict_tools
 from loadgen.workloads.fragments import Role, assistant_message, escape_text, text_message
 
 HI = b'{"role":"user","content":"Hi"}'
@@ -258,6 +258,17 @@ def test_strict_tools_close_every_object_of_their_schemas_and_nothing_else() -> 
         "required": [],
         "additionalProperties": False,
     }
+
+
+@pytest.mark.parametrize(
+    "open_part", [{"type": "object"}, {"properties": {}, "additionalProperties": {"type": "string"}}]
+)
+def test_a_tool_that_can_not_be_strict_is_sent_as_it_is(open_part: dict[str, Any]) -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": open_part}}}}
+    assert json.loads(strict_tools(json.dumps([tool, {"type": "web_search"}]).encode())) == [
+        tool,
+        {"type": "web_search"},
+    ]
 
 
 def test_tools_in_extra_body_take_the_place_of_a_turns() -> None:

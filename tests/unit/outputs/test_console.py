@@ -67,6 +67,13 @@ def test_one_workload_is_its_own_total() -> None:
     assert "total" not in out.getvalue()
 
 
+def test_retries_are_never_silent() -> None:
+    for attempts, shown in ((1, False), (3, True)):
+        target, out = console()
+        print_summary(summary_of(turn(20, attempts=attempts), turn(21)), target)
+        assert ("Retries: 2" in out.getvalue()) == shown
+
+
 def test_an_invalid_generator_says_why() -> None:
     target, out = console()
     print_summary(summarize(Aggregate(PLAN), RUN, ended_s=100), target)
