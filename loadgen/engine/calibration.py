@@ -21,9 +21,8 @@ import msgspec
 from loadgen.client.dialects import DIALECTS
 from loadgen.client.endpoint import endpoint_of
 from loadgen.client.exchange import Exchange
-from loadgen.client.http11 import Http11Transport
 from loadgen.client.interpret import interpret
-from loadgen.engine.limits import limits_of, tls_context
+from loadgen.engine.limits import limits_of, transport_of
 from loadgen.engine.preflight import PreflightFindings
 from loadgen.engine.turns import request_template
 from loadgen.errors import UsageError
@@ -102,7 +101,7 @@ def run_calibration(scenario: Scenario, base_url: str, findings: PreflightFindin
 async def _ask_target(scenario: Scenario, base_url: str, findings: PreflightFindings) -> list[Found]:
     key = os.environ.get(scenario.target.api_key_env)
     endpoint = endpoint_of(base_url, headers=scenario.target.headers, api_key=key)
-    transport = Http11Transport(endpoint, tls=tls_context(scenario.target))
+    transport = transport_of(scenario.target, endpoint)
     template = request_template(scenario.request, model=findings.model, dialect=DIALECTS[findings.dialect])
     limits = limits_of(scenario.target.timeout, stream=scenario.request.stream)
 

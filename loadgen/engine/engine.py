@@ -9,16 +9,17 @@ import gc
 import os
 import resource
 import time
+from collections.abc import Iterable
 from typing import Protocol
 
 from loadgen.arrivals import Schedule, arrival_times, schedule_of
 from loadgen.client.dialects import DIALECTS
 from loadgen.client.endpoint import endpoint_of
-from loadgen.client.http11 import Http11Transport
+from loadgen.client.transport import Transport
 from loadgen.engine.clock import Clock
 from loadgen.engine.closed_loop import ClosedLoop
 from loadgen.engine.health import Health
-from loadgen.engine.limits import limits_of, tls_context
+from loadgen.engine.limits import limits_of, transport_of
 from loadgen.engine.open_loop import OpenLoop
 from loadgen.engine.order import Deal, DrainOrder, RunOrder, StartOrder
 from loadgen.engine.sessions import SessionFactory, SessionRunner
@@ -82,7 +83,7 @@ class Engine:
         )
         self._loop_task: asyncio.Task[None] | None = None
         self._report_task: asyncio.Task[None] | None = None
-        self._transport: Http11Transport | None = None
+        self._transport: Transport | None = None
         self._draining = False
         # What exists now stays for the whole run: keep the collector from walking it, it stalls the loop.
         gc.collect()
@@ -106,7 +107,7 @@ class Engine:
             headers=scenario.target.headers,
             api_key=os.environ.get(scenario.target.api_key_env),
         )
-        self._transport = Http11Transport(endpoint, tls=tls_context(scenario.target))
+        self._transport = transport_of(scenario.target, endpoint)
         request, dialect = scenario.request, DIALECTS[order.dialect]
         resize_all(self._workloads, order.learnt.sizers)
         maker = TurnMaker(
@@ -185,7 +186,7 @@ class Engine:
             permit_count=order.permit_count,
         )
 
-    def _trace_starts(self) -> tuple[float, ...] | None:
+    def _trace_starts(self) -> Iterable[float] | None:
         if self._scenario.load.arrivals != "trace":
             return None
         if len(self._workloads) > 1:
@@ -196,7 +197,7 @@ class Engine:
                 f"workload {self._workloads[0].name!r}: its recording has no start times; "
                 "use arrivals: closed, constant, poisson or gamma"
             )
-        return tuple(starts)
+        return starts
 
     def _stage_or_none(self, now_ns: int) -> int | None:
         offset_s = (now_ns - self._origin_ns) / 1e9

@@ -15,9 +15,9 @@ from loadgen.client.body import BodyTooLargeError, CorruptBodyError
 from loadgen.client.detect import Detected, by_name, detect
 from loadgen.client.endpoint import Endpoint, endpoint_of
 from loadgen.client.exchange import Exchange, Limits
-from loadgen.client.http11 import Http11Transport
 from loadgen.client.interpret import Interpreted, interpret
-from loadgen.engine.limits import limits_of, tls_context
+from loadgen.client.transport import Transport
+from loadgen.engine.limits import limits_of, transport_of
 from loadgen.engine.turns import request_template
 from loadgen.errors import TargetRefusedError, TargetUnreachableError
 from loadgen.scenario.model import Scenario
@@ -89,7 +89,7 @@ async def preflight(scenario: Scenario, base_url: str) -> PreflightFindings:
     """Ask the target. Raises TargetUnreachableError, TargetRefusedError (key or model), UsageError (URL, CA file)."""
     key_env = scenario.target.api_key_env
     endpoint = endpoint_of(base_url, headers=scenario.target.headers, api_key=os.environ.get(key_env))
-    transport = Http11Transport(endpoint, tls=tls_context(scenario.target))
+    transport = transport_of(scenario.target, endpoint)
     try:
         notes: list[str] = []
         listed = await _models(transport, endpoint, scenario, notes)
@@ -100,7 +100,7 @@ async def preflight(scenario: Scenario, base_url: str) -> PreflightFindings:
         await transport.close()
 
 
-async def _models(transport: Http11Transport, endpoint: Endpoint, scenario: Scenario, notes: list[str]) -> _Listing:
+async def _models(transport: Transport, endpoint: Endpoint, scenario: Scenario, notes: list[str]) -> _Listing:
     limits = limits_of(scenario.target.timeout, stream=scenario.request.stream)
     exchange = Exchange("/models", None, Limits(connect_s=limits.connect_s, total_s=30.0))
     await transport.perform(exchange)
@@ -126,7 +126,7 @@ async def _dialect(endpoint: Endpoint, scenario: Scenario, model: str, listed: _
     if scenario.target.dialect != "auto":
         return by_name(scenario.target.dialect)
     root = replace(endpoint, path_prefix=endpoint.path_prefix.removesuffix("/v1"))
-    transport = Http11Transport(root, tls=tls_context(scenario.target))
+    transport = transport_of(scenario.target, root)
 
     async def fetch(path: str) -> bytes | None:
         exchange = Exchange(path, None, Limits(connect_s=scenario.target.timeout.connect_s, total_s=5.0))
@@ -159,7 +159,7 @@ def _choose(wanted: str, listed: tuple[str, ...] | None, endpoint: Endpoint) -> 
 
 
 async def _ask(
-    transport: Http11Transport,
+    transport: Transport,
     endpoint: Endpoint,
     scenario: Scenario,
     model: str,

@@ -46,8 +46,9 @@ class LoadedScenario:
         raw = dict(self.raw)
         if isinstance(target := raw.get("target"), dict):
             raw["target"] = target = dict(target)
-            if isinstance(url := target.get("base_url"), str):
-                target["base_url"] = _URL_USER.sub(f"//{REDACTED}@", url)
+            for key in ("base_url", "proxy"):
+                if isinstance(url := target.get(key), str):
+                    target[key] = _URL_USER.sub(f"//{REDACTED}@", url)
             if isinstance(headers := target.get("headers"), dict):
                 target["headers"] = {name: _redacted(value) for name, value in headers.items()}
         # None: short lists and mappings stay on one line, as people write them.

@@ -75,14 +75,26 @@ def _base_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port  # only asked for: a wrong port raises
-    except ValueError as error:
-        raise ValueError(f"not a URL ({error}); accepted: http://HOST:PORT/v1 or https://...") from None
+    except ValueError:
+        # Python's own words may quote a part of a password.
+        raise ValueError("not a URL that can be taken apart; accepted: http://HOST:PORT/v1 or https://...") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not a base URL; accepted: http://HOST:PORT/v1 or https://...")
     if parts.query or parts.fragment:
         raise ValueError("a base URL has no ?query and no #fragment; accepted: http://HOST:PORT/v1")
     path = parts.path.rstrip("/") or "/v1"
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def _proxy(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("no URL of a proxy; accepted: http://[USER:PASSWORD@]HOST:PORT or https://...")
+    return url
 
 
 def _headers(headers: dict[str, str]) -> dict[str, str]:
@@ -150,15 +162,34 @@ class Timeouts(Part):
 
 
 class Target(Part):
-    """Who is asked. Without a base URL, the embedded simulator."""
+    """Who is asked, and by which client. Without a base URL, the embedded simulator.
 
-    base_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    transport: auto takes http11, and aiohttp where there is a proxy, which http11 can't go through.
+    """
+
+    base_url: Annotated[str, AfterValidator(_base_url)] | None = Field(default=None, repr=False)
     model: Text = "auto"
     dialect: Literal["auto", "openai", "deepseek", "vllm", "sglang", "llamacpp"] = "auto"
     api_key_env: Text = "OPENAI_API_KEY"
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default_factory=dict, repr=False)
     timeout: Annotated[Timeouts, BeforeValidator(_as_total)] = Field(default_factory=Timeouts)
     ca_file: Text | None = None
+    transport: Literal["auto", "http11", "aiohttp"] = "auto"
+    proxy: Annotated[str, AfterValidator(_proxy)] | None = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Target":
+        if self.proxy is not None and self.transport == "http11":
+            what = "http11 goes through no proxy; accepted: auto, aiohttp"
+            _refuse("target", [Problem(("transport",), what)])
+        return self
+
+    @property
+    def measured_by(self) -> Literal["http11", "aiohttp"]:
+        """The transport that `transport` comes to."""
+        if self.transport == "auto":
+            return "http11" if self.proxy is None else "aiohttp"
+        return self.transport
 
 
 def _retried(name: str) -> str:
@@ -177,7 +208,10 @@ class Retry(Part):
     """
 
     attempts: Annotated[Count, Field(ge=1, le=100)] = 1
-    on: Annotated[tuple[Annotated[str, AfterValidator(_retried)], ...], BeforeValidator(some)] = ("http_429", "http_503")
+    on: Annotated[tuple[Annotated[str, AfterValidator(_retried)], ...], BeforeValidator(some)] = (
+        "http_429",
+        "http_503",
+    )
     backoff_s: Seconds = Field(default=1.0, alias="backoff")
     factor: Annotated[Number, Field(ge=1, le=100)] = 2.0
     max_wait_s: Seconds = Field(default=60.0, alias="max_wait")

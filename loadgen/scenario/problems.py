@@ -1,6 +1,6 @@
 """Turns what pydantic finds wrong with a scenario into what its author reads: place, field, what, accepted, nearest.
 
-Called by the loader. Never shows the value of a header, which may be a secret.
+Called by the loader. Never shows the value of a header or of a URL, which may hold a secret.
 """
 
 import re
@@ -84,8 +84,8 @@ def _limits(details: ErrorDetails, location: Location) -> str:
     expected = {"string_type": "text", "model_type": "a mapping", "dict_type": "a mapping", "tuple_type": "a list"}
     if kind in expected:
         quotes = " in quotes" if kind == "string_type" and isinstance(found, int | float) else ""
-        # A header's value is a secret more often than not.
-        subject = "the value" if "headers" in location else shown(found)
+        # A header's value is a secret more often than not, and a URL may hold a password.
+        subject = "the value" if {"headers", "base_url", "proxy"} & set(location) else shown(found)
         return f"{subject} is not {expected[kind]}; accepted: {expected[kind]}{quotes}"
     return details["msg"]
 
