@@ -12,7 +12,7 @@ Stochastic Processes, 1975, section 4.7).
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -104,7 +104,7 @@ def schedule_of(load: Load) -> Schedule:
     return Schedule(load.arrivals, tuple(stages), load.burstiness)
 
 
-def arrival_times(schedule: Schedule, seed: int, recorded: Sequence[float] | None = None) -> Iterator[float]:
+def arrival_times(schedule: Schedule, seed: int, recorded: Iterable[float] | None = None) -> Iterator[float]:
     """When each session of an open loop starts: ascending seconds from the start, below `total_s`, lazily.
 
     constant: the k-th (k = 0, 1, ...) where the integral of the rate reaches k. poisson, gamma: renewals of
@@ -120,8 +120,11 @@ def arrival_times(schedule: Schedule, seed: int, recorded: Sequence[float] | Non
     return _from_integral(schedule.stages, _positions(schedule, Random(session_seed(seed, "arrivals"))))
 
 
-def permit_windows(schedule: Schedule, permit: int) -> tuple[tuple[float, float], ...]:
-    """When permit `permit` (0-based) of a closed loop may run sessions: (on, off) in seconds, while level > permit."""
+def permit_windows(schedule: Schedule, permit: float) -> tuple[tuple[float, float], ...]:
+    """When permit `permit` (0-based) of a closed loop may run sessions: (on, off) in seconds, while level > permit.
+
+    A fraction where the curve is scaled to another number of users than its own.
+    """
     windows = (_above(stage, permit) for stage in schedule.stages)
     return _merged(window for window in windows if window is not None)
 
@@ -210,7 +213,7 @@ def _from_integral(stages: Sequence[Stage], positions: Iterator[float]) -> Itera
         before += area
 
 
-def _recorded_times(recorded: Sequence[float], total_s: float) -> Iterator[float]:
+def _recorded_times(recorded: Iterable[float], total_s: float) -> Iterator[float]:
     previous = 0.0
     for at in recorded:
         if not at >= previous:

@@ -34,6 +34,8 @@ from loadgen.workloads.build import build_workload
 from loadgen.workloads.sizing import resize_all
 
 REPORT_PERIOD_NS = 1_000_000_000
+# Later than any arrival planned by now (open loop: 0.26 s ahead).
+LET_GO_NS = 300_000_000
 # Connections beside those of the load: listening, logs, the event loop's own.
 _SPARE_DESCRIPTORS = 256
 
@@ -99,7 +101,7 @@ class Engine:
         """Begin. Must be called on the loop that runs the load."""
         scenario, schedule = self._scenario, self._schedule
         loop = asyncio.get_running_loop()
-        origin_ns = order.start_unix_ns - time.time_ns() + time.monotonic_ns()
+        origin_ns = order.start_unix_ns + order.clock_ns - time.time_ns() + time.monotonic_ns()
         self._origin_ns = origin_ns
         self._clock = Clock(loop)
         endpoint = endpoint_of(
@@ -141,9 +143,21 @@ class Engine:
         """Take over another set of permits in mid-run."""
         if self._loop_task is None or self._draining:
             return
-        self._load.deal(order.permits, order.epoch, order.from_s)
+        self._load.deal(order.permits, order.epoch, order.from_s, order.permit_count)
         if self._loop_task.done():
             self._loop_task = asyncio.get_running_loop().create_task(self._run_load())
+
+    def let_go(self) -> float | None:
+        """Give up every permit, for the master is not heard and deals them to others.
+
+        Returns from when on no arrival is played, in seconds from the run's start: what is planned by now still is.
+        None where nothing runs.
+        """
+        if self._loop_task is None or self._draining:
+            return None
+        from_s = (time.monotonic_ns() + LET_GO_NS - self._origin_ns) / 1e9
+        self._load.deal((), 0, from_s)
+        return from_s
 
     async def drain(self, order: DrainOrder) -> None:
         """End the load within the grace time and hand over the last snapshot. A second call shortens the grace."""

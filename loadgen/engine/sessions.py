@@ -140,6 +140,8 @@ class SessionRunner:
         keep_on: asked with a later turn's due time whether it may still start; None lets all.
         """
         turn, exchange = planned.turn, planned.exchange
+        first_due_ns = due_ns
+        beside: list[asyncio.Task[Ended]] = []
         number = 0
         unfinished = False
         outcome: Outcome | None = None
@@ -167,20 +169,53 @@ class SessionRunner:
                     measured.outcome, measured.error = "cancelled", "cut off at the end of the grace time"
                 self._recorder.record(measured)
                 outcome = measured.outcome
-                following = None if cut_off else planned.session.next_turn(self._maker.reply(performed.seen))
+                reply = self._maker.reply(performed.seen)
+                if turn.beside and reply.ok and not cut_off:
+                    beside += self._start_beside(planned, turn, len(beside), first_due_ns, end_ns, keep_on)
+                following = None if cut_off else planned.session.next_turn(reply)
                 if following is None:
                     break
                 turn = following
                 number += 1
-                due_ns = end_ns + round(turn.delay_s * 1e9)
+                due_ns = _due_ns(turn, first_due_ns, end_ns)
                 if due_ns >= self._last_due_ns or (keep_on is not None and not keep_on(due_ns)):
                     unfinished = True
                     break
                 exchange = self._maker.exchange(turn)
+            if beside:
+                # A session has ended when its sub-agents have: until then its permit is not free.
+                await asyncio.wait(beside)
+                ended = [task.result() for task in beside if not task.cancelled() and task.exception() is None]
+                end_ns = max((at for at in (end_ns, *(one.end_ns for one in ended)) if at is not None), default=None)
+                unfinished |= any(one.unfinished for one in ended)
         finally:
             self.active -= 1
             self._sender.in_flight.discard(planned.exchange)
         return Ended(outcome, end_ns, unfinished)
+
+    def _start_beside(
+        self,
+        planned: PlannedSession,
+        turn: Turn,
+        number: int,
+        first_due_ns: int,
+        end_ns: int,
+        keep_on: Callable[[int], bool] | None,
+    ) -> "list[asyncio.Task[Ended]]":
+        """Run the sub-agents of a turn that ended at `end_ns`, each in a task of its own; numbered from `number` on."""
+        tasks: list[asyncio.Task[Ended]] = []
+        for session in turn.beside:
+            first = session.next_turn(None)
+            if first is None:
+                continue
+            due_ns = _due_ns(first, first_due_ns, end_ns)
+            if due_ns >= self._last_due_ns or (keep_on is not None and not keep_on(due_ns)):
+                continue
+            session_id = f"{planned.id}+{number + len(tasks) + 1}"
+            child = PlannedSession(session_id, planned.workload, session, first, self._maker.exchange(first))
+            tasks.append(asyncio.get_running_loop().create_task(self.run(child, due_ns, keep_on)))
+            self.adopt(tasks[-1])
+        return tasks
 
     async def _wait(self, due_ns: int) -> bool:
         """Sleep until the turn is due; False if the run stopped first."""
@@ -226,3 +261,9 @@ class SessionRunner:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _due_ns(turn: Turn, first_due_ns: int, end_ns: int) -> int:
+    """When a later turn is due: a pause after the end of the one before, but not before its recorded time."""
+    due_ns = end_ns + round(turn.delay_s * 1e9)
+    return due_ns if turn.not_before_s is None else max(due_ns, first_due_ns + round(turn.not_before_s * 1e9))

@@ -7,10 +7,10 @@ millisecond a turn) and never block. Messages are JSON fragments encoded once an
 so that a long history costs a join of bytes, never a re-encoding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from loadgen.client.reply import Reply
 
@@ -22,9 +22,13 @@ class Turn:
     messages: JSON-encoded chat messages, one object each, in order: `{"role":"user","content":"..."}`.
     delay_s: pause before this turn, counted from the end of the turn before it (0 for a session's first turn).
     waits_for: what the pause is: a person's think time or a tool's run.
+    not_before_s: the turn is not due before this, counted from when the session's first turn was due; where a
+        recording says when it was sent. None: the pause alone decides.
     input_tokens: prompt length asked for, in tokens, where the workload aims at one; None where it is recorded text.
     output_tokens: output length aimed at, in tokens; sent as `max_tokens`; None leaves the scenario's own limit.
     tools: a JSON-encoded array of tool definitions, or None.
+    beside: sessions that start when this turn has ended well, beside the session they belong to (sub-agents). The
+        `delay_s` and `not_before_s` of their own first turn count as if it were this session's next one.
     """
 
     messages: tuple[bytes, ...]
@@ -33,6 +37,8 @@ class Turn:
     input_tokens: int | None = None
     output_tokens: int | None = None
     tools: bytes | None = None
+    not_before_s: float | None = None
+    beside: "tuple[Session, ...]" = ()
 
 
 class Session(Protocol):
@@ -59,6 +65,16 @@ class Workload(Protocol):
         """
         ...
 
-    def start_times(self) -> Sequence[float] | None:
+    def start_times(self) -> Iterable[float] | None:
         """For `arrivals: trace`: when session k starts, in seconds from the start, ascending; None if not recorded."""
+        ...
+
+
+@runtime_checkable
+class NotedWorkload(Protocol):
+    """A workload that has something to tell the user about what it was built from."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the run's notes."""
         ...
