@@ -207,9 +207,7 @@ def test_a_shipped_list_is_taken_by_its_name_alone(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_list_gets_the_ones_there_are(tmp_path: Path) -> None:
-    with pytest.raises(
-        ScenarioError, match="deepseek-flash, deepseek-pro, deepseek-v3.2.*did you mean 'deepseek-flash'"
-    ):
+    with pytest.raises(ScenarioError, match=r"deepseek-flash, deepseek-pro, .*did you mean 'deepseek-flash'"):
         load_scenario(write_scenario(tmp_path, load=LOAD, prices="deepseek-flsh"))
 
 
