@@ -61,10 +61,12 @@ def endpoint_of(base_url: str, *, headers: Mapping[str, str] | None = None, api_
         parts = urlsplit(base_url)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"target: the base URL can't be used: {error}") from None
+        # Python's words may quote a part of a password; these are known not to.
+        why = f": {error}" if "out of range" in str(error) else ""
+        raise UsageError(f"target: the base URL can't be taken apart{why}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(
-            f"target {parts.hostname or base_url!r}: a base URL is http://host[:port][/path] or https://..."
+            f"target {parts.hostname or 'without a host'!r}: a base URL is http://host[:port][/path] or https://..."
         )
     if parts.query or parts.fragment:
         raise UsageError(f"target {parts.hostname!r}: a base URL has no ?query and no #fragment")

@@ -75,9 +75,10 @@ def _base_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port  # only asked for: a wrong port raises
-    except ValueError:
-        # Python's own words may quote a part of a password.
-        raise ValueError("not a URL that can be taken apart; accepted: http://HOST:PORT/v1 or https://...") from None
+    except ValueError as error:
+        # Python's words may quote a part of a password; these are known not to.
+        why = f" ({error})" if "out of range" in str(error) else ""
+        raise ValueError(f"not a URL{why}; accepted: http://HOST:PORT/v1 or https://...") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not a base URL; accepted: http://HOST:PORT/v1 or https://...")
     if parts.query or parts.fragment:
