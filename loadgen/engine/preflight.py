@@ -233,7 +233,9 @@ def _stop_if_unknown_model(
     exchange: Exchange, seen: Interpreted, model: str, listed: tuple[str, ...] | None, endpoint: Endpoint
 ) -> None:
     unlisted = listed is not None and model not in listed
-    if exchange.status == 404 and (unlisted or (seen.error is not None and "model" in seen.error)):
+    named = seen.error is not None and "model" in seen.error.lower()
+    # DeepSeek says it with a 400, which has many other meanings.
+    if (exchange.status == 404 and (unlisted or named)) or (exchange.status == 400 and unlisted and named):
         known = f"; it serves: {', '.join(listed)}" if listed else ""
         raise TargetRefusedError(f"{endpoint.url} does not know the model {model!r}{known}")
 
