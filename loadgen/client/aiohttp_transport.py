@@ -134,11 +134,13 @@ class AiohttpTransport:
         self._tls = tls or (ssl.create_default_context() if endpoint.tls else None)
         self._proxy = URL(proxy) if proxy is not None else None
         self._now_ns = now_ns
+        self._secrets = endpoint.secrets.with_url(proxy)
         self._pooled: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
 
     async def perform(self, exchange: Exchange) -> None:
         """See Transport.perform."""
+        exchange.secrets = self._secrets
         if self._pooled is None or self._fresh is None:
             self._pooled, self._fresh = self._session(force_close=False), self._session(force_close=True)
         try:

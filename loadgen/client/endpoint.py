@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from loadgen import __version__
+from loadgen.client.secrets import Secrets, secrets_of
 from loadgen.errors import UsageError
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -28,6 +29,7 @@ class Endpoint:
     port: int
     path_prefix: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    secrets: Secrets = field(default_factory=Secrets, repr=False)
 
     @property
     def tls(self) -> bool:
@@ -74,7 +76,10 @@ def endpoint_of(base_url: str, *, headers: Mapping[str, str] | None = None, api_
     prefix = quote(parts.path.rstrip("/"), safe=_SAFE) or "/v1"
     merged = _merge_headers(parts, headers or {}, api_key)
     default = 443 if parts.scheme == "https" else 80
-    return Endpoint(parts.scheme, host, port or default, prefix, merged)
+    # Every header that the user gave may hold a secret; of ours only the one that was made of them.
+    private = [value for name, value in merged if name == "Authorization" or name in (headers or {})]
+    secrets = secrets_of(private).with_url(base_url)
+    return Endpoint(parts.scheme, host, port or default, prefix, merged, secrets)
 
 
 def _ascii_host(host: str) -> str:

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from loadgen.client.body import is_compressed
+from loadgen.client.secrets import Secrets
 from loadgen.client.timeline import Timeline
 from loadgen.metrics.turn import Outcome
+
+_NO_SECRETS = Secrets()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Exchange:
     connect_ns: how long the connection took to make, None on a reused one.
     end_ns: the read that completed the response, or the moment it failed.
     reserved: what the turn may cost at most, where there is a budget; no transport looks at it.
+    secrets: what to hide in the server's words; set by the transport.
     """
 
     path: str
@@ -58,6 +62,7 @@ class Exchange:
     failure: Failure | None = None
     reconnects: int = 0
     reserved: float = 0.0
+    secrets: Secrets = _NO_SECRETS
 
     def begin_body(self, status: int) -> None:
         """The response's head is in, its headers among them; 1xx ones don't count."""

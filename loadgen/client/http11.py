@@ -43,6 +43,7 @@ class Http11Transport:
 
     async def perform(self, exchange: Exchange) -> None:
         """See Transport.perform."""
+        exchange.secrets = self._endpoint.secrets
         method = "GET" if exchange.body is None else "POST"
         head = self._heads.get((method, exchange.path))
         if head is None:

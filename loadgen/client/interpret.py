@@ -17,6 +17,8 @@ _COMPLETE = frozenset({"stop", "length", "tool_calls", "function_call", "content
 _NO_USAGE = Usage()
 # Characters of an error's text that a record keeps.
 _SHORT = 300
+# Bytes of a body that are kept until secrets are hidden, which may be long: cut through, they would not be found.
+_LOOKED_AT = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,18 @@ def interpret(exchange: Exchange) -> Interpreted:
         text=timeline.text,
         reasoning=timeline.reasoning,
         tool_calls=timeline.tool_calls,
-        finish_reason=timeline.finish_reason,
+        finish_reason=_finish_reason(exchange),
         usage=timeline.usage or _NO_USAGE,
     )
     if failure is None:
         return Interpreted("ok", None, reply)
-    return Interpreted(failure.outcome, _short(failure.message), reply)
+    return Interpreted(failure.outcome, _short(exchange.secrets.hide(failure.message)), reply)
+
+
+def _finish_reason(exchange: Exchange) -> str | None:
+    """As the server has it; what is none of the known ones is its own words."""
+    reason = exchange.timeline.finish_reason
+    return reason if reason is None or reason in _COMPLETE else _short(exchange.secrets.hide(reason))
 
 
 def _decide(exchange: Exchange, found: Failure | None) -> Failure | None:
@@ -106,7 +114,7 @@ def _read_whole(exchange: Exchange) -> Failure | None:
     try:
         reply = decode_chunk(body)
     except MalformedChunkError as error:
-        shown = body[:80].decode("utf-8", "replace")
+        shown = body[:_LOOKED_AT].decode("utf-8", "replace")
         return Failure("invalid_response", f"the reply is not a chat completion: {error.detail}: {shown!r}")
     complaint = reply.complaint
     if complaint is not None:
@@ -138,7 +146,7 @@ def _error_text(exchange: Exchange) -> str:
     except MalformedChunkError:
         chunk = None
     complaint = chunk.complaint if chunk is not None else None
-    return complaint or body[:_SHORT].decode("utf-8", "replace").strip() or "no body"
+    return complaint or body[:_LOOKED_AT].decode("utf-8", "replace").strip() or "no body"
 
 
 def _short(text: str) -> str:

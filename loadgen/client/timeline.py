@@ -19,6 +19,8 @@ from loadgen.client.sse import EventSplitter
 DIGEST_BYTES = 16 * 1024
 # Of an error reply only this much is kept: enough for its message, whatever its length.
 ERROR_KEPT_BYTES = 16 * 1024
+# Of a malformed payload: far more than a record keeps, for secrets in it are hidden before it is shortened.
+_SHOWN_BYTES = 8 * 1024
 _EVENTS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
 
 
@@ -255,5 +257,5 @@ def _argument_text(arguments: object) -> str:
 
 
 def _describe(problem: MalformedChunkError, payload: bytes) -> str:
-    shown = payload[:80].decode("utf-8", "replace")
+    shown = payload[:_SHOWN_BYTES].decode("utf-8", "replace")
     return f"{problem.detail}: {shown!r}"

@@ -114,7 +114,7 @@ def measure(
         cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         reasoning_streamed=timeline.reasoning_streamed,
-        finish_reason=timeline.finish_reason,
+        finish_reason=seen.reply.finish_reason,
         status=exchange.status,
         error=seen.error,
         tool_calls=len(seen.reply.tool_calls),
