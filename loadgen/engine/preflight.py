@@ -25,6 +25,8 @@ from loadgen.scenario.model import Scenario
 _QUESTION = b'{"role":"user","content":"Reply with one word: ready"}'
 # Enough for a model that thinks first to show that it streams; cheap enough for any price list.
 _ANSWER_TOKENS = 16
+# Characters of the Server header: more is no name.
+_SHOWN = 200
 
 
 class PreflightFindings(msgspec.Struct, frozen=True):
@@ -105,7 +107,7 @@ async def _models(transport: Transport, endpoint: Endpoint, scenario: Scenario, 
     exchange = Exchange("/models", None, Limits(connect_s=limits.connect_s, total_s=30.0))
     await transport.perform(exchange)
     _stop_if_unreachable(exchange, endpoint)
-    nothing = _Listing(None, exchange.headers.get("server"))
+    nothing = _Listing(None, _server(exchange))
     if exchange.failure is not None:
         notes.append(f"{endpoint.url}/models: {exchange.failure.message}")
         return nothing
@@ -115,10 +117,16 @@ async def _models(transport: Transport, endpoint: Endpoint, scenario: Scenario, 
         return nothing
     try:
         models = msgspec.json.decode(exchange.timeline.body(), type=_ModelList)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, BodyTooLargeError, CorruptBodyError) as error:
         notes.append(f"{endpoint.url}/models: not a model list: {error}")
         return nothing
     return _Listing(tuple(models.data), nothing.server)
+
+
+def _server(exchange: Exchange) -> str | None:
+    """The Server header, as it may be kept."""
+    name = exchange.headers.get("server")
+    return None if name is None else exchange.secrets.hide(name)[:_SHOWN]
 
 
 async def _dialect(endpoint: Endpoint, scenario: Scenario, model: str, listed: _Listing) -> Detected:
@@ -190,7 +198,7 @@ async def _ask(
         base_url=endpoint.url,
         model=model,
         models=listed,
-        server=exchange.headers.get("server"),
+        server=_server(exchange),
         outcome=seen.outcome,
         streams=timeline.streaming if answered and stream else None,
         usage=seen.reply.usage.output_tokens is not None if answered else None,
