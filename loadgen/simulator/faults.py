@@ -70,7 +70,7 @@ def parse_fault(text: str) -> Fault:
     if name not in FAULTS:
         near = difflib.get_close_matches(name, FAULTS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UsageError(f"There is no fault {name!r}; choose one of {', '.join(FAULTS)}.{hint}")
+        raise UsageError(f"There is no fault {name!r}.{hint} Choose one of {', '.join(FAULTS)}.")
     fault = Fault(name, seconds=_DEFAULT_SECONDS.get(name, math.inf))
     for part in filter(None, rest.split(",")):
         fault = _with(fault, part.strip())

@@ -106,7 +106,9 @@ class Simulator:
             ticket.ready += 1
             ticket.wake()
         for job in end.started:
-            meters.begun(job.prompt_tokens, job.cached_tokens, (now_ns - tickets[job].received_ns) / 1e9)
+            ticket = tickets[job]
+            ticket.first_ns = now_ns
+            meters.begun(job.prompt_tokens, job.cached_tokens, (now_ns - ticket.received_ns) / 1e9)
         tokens = len(self._engine.decoding) + len(end.finished)
         meters.stepped(tokens, tokens - len(end.started), (now_ns - self._stepped_ns) / 1e9)
         self._stepped_ns = now_ns
@@ -277,11 +279,8 @@ class Simulator:
         if mishap.comments_first:
             await response.prepare(request)
             await mishap.comments(response, b"\n")
-        await ticket.more(0)
-        first_ns = time.monotonic_ns()
         await ticket.more(job.output_tokens - 1)
-        timings = ticket.timings(first_ns, time.monotonic_ns())
-        body = writer.whole(self._usage(ticket, job.output_tokens), timings)
+        body = writer.whole(self._usage(ticket, job.output_tokens), ticket.timings(time.monotonic_ns()))
         broken = await mishap.with_whole(request, body, self._headers)
         if broken is not None:
             return broken, False
@@ -321,7 +320,7 @@ class Simulator:
             before, sent = sent, await ticket.more(sent)
             data = events.tokens(before, sent)
             last_ns = time.monotonic_ns()
-        usage, timings = self._usage(ticket, sent), ticket.timings(first_ns, last_ns)
+        usage, timings = self._usage(ticket, sent), ticket.timings(last_ns)
         await response.write_eof(data + events.ending(usage, timings))
         if request.headers.get("X-Loadgen-Stamps") == "1":
             self._keep_stamps(writer.completion_id, ticket.received_ns, first_ns, last_ns)

@@ -9,17 +9,18 @@ from loadgen.simulator.batching import Job
 class Ticket:
     """A job, when it came and who waits for it.
 
-    received_ns: when the request was read, on the clock of time.monotonic_ns. ready: tokens handed out so far.
-    timer: set while the request waits in front of the engine.
+    received_ns, first_ns: when the request was read and its first token was there, on the clock of time.monotonic_ns.
+    ready: tokens handed out so far. timer: set while the request waits in front of the engine.
     """
 
-    __slots__ = ("answer", "job", "ready", "received_ns", "streamed", "timer", "waiter")
+    __slots__ = ("answer", "first_ns", "job", "ready", "received_ns", "streamed", "timer", "waiter")
 
     def __init__(self, answer: Answer, received_ns: int, *, streamed: bool) -> None:
         self.answer = answer
         self.job = Job(answer.prompt_tokens, len(answer.pieces), answer.blocks)
         self.received_ns = received_ns
         self.streamed = streamed
+        self.first_ns = received_ns
         self.ready = 0
         self.waiter: asyncio.Future[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -37,11 +38,11 @@ class Ticket:
             await self.waiter
         return self.ready
 
-    def timings(self, first_ns: int, now_ns: int) -> dict[str, object]:
-        """llama.cpp's own account of the request. first_ns: when its first token was there."""
+    def timings(self, now_ns: int) -> dict[str, object]:
+        """llama.cpp's own account of the request, which ends now."""
         job = self.job
         computed = job.prompt_tokens - job.cached_tokens
-        prompt_ms, predicted_ms = (first_ns - self.received_ns) / 1e6, (now_ns - first_ns) / 1e6
+        prompt_ms, predicted_ms = (self.first_ns - self.received_ns) / 1e6, (now_ns - self.first_ns) / 1e6
         return {
             "cache_n": job.cached_tokens,
             "prompt_n": computed,
