@@ -4,6 +4,7 @@ Imports here stay light: `loadgen run` is the parent of several processes that e
 waits for `--help`.
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -107,11 +108,13 @@ def run(scenario: str, workers: int | None, out: Path | None, **options: Any) ->
         simulator = ["--seed", str(loaded.scenario.seed)]
         if loaded.scenario.target.dialect != "auto":
             simulator += ["--dialect", loaded.scenario.target.dialect]
-    arguments = [scenario, *_as_arguments(options)]
+    arguments = [scenario]
     if out is not None:
         arguments += ["--out", str(out)]
+    # What was given may hold a key, and every user of the machine may read a command line: it goes through a pipe.
+    private = json.dumps({"options": options, "command": sys.argv})
     count = workers or max(1, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 2) - 1)
-    _leave(run_supervised(arguments, count, simulator))
+    _leave(run_supervised(arguments, count, simulator, private))
 
 
 @cli.command()
@@ -142,6 +145,7 @@ cli.add_command(simulate)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder.")
 @click.option("--announce-fd", type=int, hidden=True)
 @click.option("--target-fd", type=int, hidden=True)
+@click.option("--private-fd", type=int, hidden=True)
 @click.option("--parent", type=int, hidden=True)
 def master(scenario: str, bind: str, workers: int, out: Path | None, **options: Any) -> None:
     """Conduct a run on workers that join from other processes or machines (`loadgen worker`).
@@ -152,6 +156,12 @@ def master(scenario: str, bind: str, workers: int, out: Path | None, **options: 
     os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
     from loadgen.swarm.processes import run_master
 
+    command = tuple(sys.argv)
+    if options["private_fd"] is not None:
+        with os.fdopen(options["private_fd"]) as pipe:
+            private = json.loads(pipe.readline())
+        options |= private["options"]
+        command = tuple(private["command"])
     loaded = _load(scenario, options)
     base_url = loaded.scenario.target.base_url
     if options["target_fd"] is not None:
@@ -161,7 +171,6 @@ def master(scenario: str, bind: str, workers: int, out: Path | None, **options: 
         raise UsageError("no target: name one with --target, or use `loadgen run`, which starts the simulator")
     announce_fd: int | None = options["announce_fd"]
     host, port = ("127.0.0.1", 0) if announce_fd is not None else _address(bind, "--bind")
-    command = tuple(sys.argv)
     code = run_master(
         loaded, base_url, host=host, port=port, workers=workers, out=out, command=command, announce_fd=announce_fd
     )
@@ -186,17 +195,6 @@ def worker(address: str, join_fd: int | None, parent: int | None) -> None:
     else:
         click.echo(f"joining the master at {address}")
     _leave(run_worker(*_address(address, "--master")))
-
-
-def _as_arguments(options: dict[str, Any]) -> list[str]:
-    """The override options as they were given, for the master's command line."""
-    arguments = []
-    for name, value in options.items():
-        if name == "sets":
-            arguments += [part for setting in value for part in ("--set", setting)]
-        elif value is not None:
-            arguments += [f"--{name}", f"{value}s" if name == "duration" else str(value)]
-    return arguments
 
 
 def _address(text: str, option: str) -> tuple[str, int]:

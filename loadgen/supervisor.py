@@ -117,10 +117,11 @@ def _told(code: int | None) -> str:
 
 
 def run_supervised(
-    master_arguments: Sequence[str], workers: int, simulator_arguments: Sequence[str] | None
+    master_arguments: Sequence[str], workers: int, simulator_arguments: Sequence[str] | None, private: str
 ) -> ExitCode:
     """Run master and workers to the end of the run. The arguments are those of `loadgen master`, without the ones
     given here; simulator_arguments: those of the simulator if it is to be started, its URL becomes the target.
+    private: a line for the master that no process list may show.
 
     Raises LoadgenError where a child does not come up.
     """
@@ -129,6 +130,7 @@ def run_supervised(
         announce_read, announce_write = os.pipe()
         join_pipes = [os.pipe() for _ in range(workers)]
         target_read, target_write = os.pipe()
+        private_read, private_write = os.pipe()
         simulator = None
         if simulator_arguments is not None:
             simulator = supervisor.start(
@@ -149,10 +151,12 @@ def run_supervised(
                 "--parent",
                 parent,
                 *target,
+                "--private-fd",
+                str(private_read),
                 "--announce-fd",
                 str(announce_write),
             ],
-            pass_fds=(announce_write, target_read),
+            pass_fds=(announce_write, target_read, private_read),
         )
         for number, (join_read, _) in enumerate(join_pipes, 1):
             supervisor.start(
@@ -160,8 +164,9 @@ def run_supervised(
                 ["loadgen", "worker", "--parent", parent, "--join-fd", str(join_read)],
                 pass_fds=(join_read,),
             )
-        for descriptor in (announce_write, target_read, *(read for read, _ in join_pipes)):
+        for descriptor in (announce_write, target_read, private_read, *(read for read, _ in join_pipes)):
             os.close(descriptor)
+        _write_line(private_write, private)
         if simulator is not None:
             _write_line(target_write, _first_line(simulator, "the simulator").rsplit(" ", 1)[-1])
         else:

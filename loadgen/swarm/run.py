@@ -20,7 +20,8 @@ from loadgen.metrics.summary import Summary
 from loadgen.outputs.console import LiveConsole, print_summary
 from loadgen.outputs.run_folder import RunFolder, default_path
 from loadgen.scenario.loader import LoadedScenario
-from loadgen.swarm.conductor import Conductor, Swarm
+from loadgen.swarm.conductor import Conductor
+from loadgen.swarm.members import Swarm
 from loadgen.swarm.report import write_inputs, write_results
 
 _REDRAW_S = 0.25
@@ -145,7 +146,8 @@ class Run:
         spawning.get()
         self._stop_if_interrupted()
         write_inputs(self._folder, self._loaded, ahead, self._command)
-        conductor.begin(findings.base_url, findings.model, findings.dialect, ahead.learnt)
+        # Not the findings' URL, which is for showing: it lacks the user part.
+        conductor.begin(self._base_url, findings.model, findings.dialect, ahead.learnt)
         self._say(
             f"run {conductor.run_id}: {scenario.name}, {scenario.load.arrivals} arrivals for "
             f"{conductor.schedule.total_s:g} s, workers {len(workers)}, results in {self._folder.path}"

@@ -1,5 +1,6 @@
 """The command line's own work: parsing, and mistakes that end in a text and the right code, in this process."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -104,24 +105,24 @@ def test_anything_else_is_a_bug_with_its_traceback(
     assert "this is a bug of loadgen" in told
 
 
-def test_options_reach_the_master_as_they_were_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_reach_the_master_as_they_were_given_and_on_no_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[object] = []
 
-    def run_supervised(arguments: list[str], workers: int, simulator: list[str] | None) -> ExitCode:
-        seen.extend([arguments, workers, simulator])
+    def run_supervised(arguments: list[str], workers: int, simulator: list[str] | None, private: str) -> ExitCode:
+        seen.extend([arguments, workers, simulator, json.loads(private)["options"]])
         return ExitCode.PASS
 
     monkeypatch.setattr("loadgen.supervisor.run_supervised", run_supervised)
     scenario = write_scenario(tmp_path, load=closed_load(1, "1s"))
     options = ["--rate", "2.5", "--duration", "1500ms", "--seed", "3", "--set", "load.grace=1s", "--set", "seed=4"]
     assert leave(monkeypatch, "run", scenario, *options, "--workers", "2", "--out", str(tmp_path / "r")) == 0
-    arguments, workers, simulator = seen
-    assert isinstance(arguments, list)
+    arguments, workers, simulator, given = seen
+    assert arguments == [scenario, "--out", str(tmp_path / "r")]
     assert workers == 2
     # The command without a target starts the simulator, with the seed that the scenario has in the end.
     assert simulator == ["--seed", "3"]
-    given = list(zip(arguments[1::2], arguments[2::2], strict=True))
-    assert ("--duration", "1.5s") in given
-    assert ("--rate", "2.5") in given
-    assert [value for name, value in given if name == "--set"] == ["load.grace=1s", "seed=4"]
-    assert ("--out", str(tmp_path / "r")) in given
+    assert isinstance(given, dict)
+    assert (given["duration"], given["rate"], given["users"]) == (1.5, 2.5, None)
+    assert given["sets"] == ["load.grace=1s", "seed=4"]
