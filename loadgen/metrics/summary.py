@@ -13,10 +13,30 @@ from loadgen.metrics.histogram import Dist
 SCHEMA: Final = "loadgen.summary/1"
 
 
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """What was lost with a worker that died, or was cut off for some time (`returned`).
+
+    from_s, to_s: seconds from the run's start between which its share of the load was not played by anybody, or was
+    played and never reported. permits: how many it held. arrivals: how many the plan has there for them; None where
+    there is no plan of arrivals (closed loop), or a recording has it. sessions: those it had under way when it was last
+    heard of, whose ends nobody saw; None where that is not known.
+    """
+
+    worker: str
+    from_s: float
+    to_s: float
+    permits: int
+    arrivals: int | None
+    sessions: int | None
+    returned: bool
+
+
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Which run this is. started_at: ISO 8601, UTC. duration_s: from the run's start to the last turn's end.
 
+    transport: what sent and measured: http11, or aiohttp, whose stamps are those of waking coroutines.
     notes: what a reader must know before trusting the figures. workers_lost: workers that died in mid-run.
+    losses: what that cost, and what workers cost that were cut off for some time.
     snapshots_missing: workers' reports that never arrived, so that their turns are in no figure and no record.
     """
 
@@ -28,10 +48,12 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     model: str
     dialect: str
+    transport: str
     workers: int
     version: str
     notes: list[str] = []
     workers_lost: list[str] = []
+    losses: list[Loss] = []
     snapshots_missing: int = 0
 
 

@@ -38,6 +38,7 @@ def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, notes: 
         target=findings.base_url,
         model=findings.model,
         dialect=findings.dialect,
+        transport=scenario.target.measured_by,
         workers=conductor.worker_count,
         version=__version__,
         notes=notes,

@@ -26,6 +26,7 @@ from loadgen.swarm.report import write_inputs, write_results
 
 _REDRAW_S = 0.25
 _JOIN_TIMEOUT_S = 60.0
+_BY_AIOHTTP = "measured by the aiohttp transport: its stamps are taken as coroutines wake, later than at the socket"
 
 
 class InterruptedRunError(LoadgenError):
@@ -140,6 +141,8 @@ class Run:
         ahead = self._ahead = self._ask()
         findings = ahead.findings
         self._spending = ahead.spending()
+        if scenario.target.measured_by == "aiohttp":
+            self._notes.append(_BY_AIOHTTP)
         self._notes += ahead.notes
         for line in (findings.line(), *ahead.lines()):
             self._say(line)

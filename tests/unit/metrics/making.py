@@ -35,6 +35,7 @@ RUN = RunInfo(
     target="http://127.0.0.1:8000/v1",
     model="m",
     dialect="openai",
+    transport="http11",
     workers=1,
     version="0.1.0",
 )
