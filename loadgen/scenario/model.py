@@ -16,6 +16,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from loadgen.prices import FlatPrices, PriceList, Prices
 from loadgen.scenario.quantities import parse_count, parse_number, shown
+from loadgen.scenario.records import Records, RecordsSpec
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 
 SHIPPED_CORPORA = ("python-docs", "python-source")
@@ -456,6 +457,7 @@ class Scenario(Part):
     hardware: Hardware | None = None
     budget: Budget | None = None
     calibrate: Text = "auto"
+    records: RecordsSpec = Field(default_factory=Records)
     seed: Count = 1
 
     @model_validator(mode="after")

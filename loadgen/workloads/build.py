@@ -21,4 +21,4 @@ def build_workload(spec: ChatSpec | ReplaySpec, *, seed: int) -> Workload:
         case ChatSpec():
             return ChatWorkload(spec, load_corpus(spec.corpus), TextSizer(), seed=seed)
         case ReplaySpec():
-            return ReplayWorkload(spec)
+            return ReplayWorkload(spec, seed=seed)

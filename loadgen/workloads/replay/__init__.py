@@ -1,9 +1,9 @@
-"""Recorded agent conversations, played back: what the `replay` kind of a scenario sends.
+"""Recordings, played back: what the `replay` kind of a scenario sends.
 
-`agentic` reads the recording, `workload` plays it with the recorded answers or with the model's own (`live`).
+`formats` finds the reader of a recording: of text (`agentic`, `messages`, by way of `script`) or of lengths (`flat`,
+`cache_tester`). `workload` and `lengths` play them; `survey` looks at one before it is played.
 """
 
-from loadgen.workloads.replay.agentic import Conversation, Step, load_agentic
 from loadgen.workloads.replay.workload import ReplayWorkload
 
-__all__ = ["Conversation", "ReplayWorkload", "Step", "load_agentic"]
+__all__ = ["ReplayWorkload"]

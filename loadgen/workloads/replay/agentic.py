@@ -5,15 +5,17 @@
     {"conversation_id": "a", "turn": 3, "role": "tool", "delay_seconds": 0.4,
      "tool_results": [{"tool_call_id": "...", "content": "..."}]}
 
-Called while a workload is built. Every message is encoded once and checked here, so that playing it back can't fail
-and never sends a history that a server must refuse. Conversations may be interleaved in the file; each one's lines
-are in order. Messages after a conversation's last answer are dropped: nothing was asked with them. A delay that was
-not recorded is taken as none; reasoning is not sent back (see `assistant_message`).
+Every line is checked while the workload is built, so that playing it back can't fail and never sends a history that a
+server must refuse. Conversations may be interleaved in the file; each one's lines are in order. Messages after a
+conversation's last answer are dropped: nothing was asked with them. A delay that was not recorded is taken as none;
+reasoning is not sent back (see `assistant_message`).
 
 A conversation's first line may say when it began, `"start_seconds": 12.5`, on any clock: where all of them do,
 `arrivals: trace` can start the sessions as they were recorded. The published file does not.
 """
 
+from array import array
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,37 +25,11 @@ import msgspec
 
 from loadgen.errors import TraceError
 from loadgen.workloads.fragments import assistant_message, encode_json, escape_text, text_message, tool_message
+from loadgen.workloads.replay.records import MistakeError, Mistakes, SpanFile, decode_line, lines_of
+from loadgen.workloads.replay.script import Draft, Entry, Script, checked_calls
 
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One request of a conversation.
-
-    answer_at: index of the recorded answer in the conversation's messages; all messages before it are the prompt.
-    new_from: index of the first message that is new since the answer before.
-    delay_s: recorded pause before this request, in seconds; waits_for: who was waited for.
-    tool_results: the texts of the new tool results, escaped, in the order of the calls they answer.
-    """
-
-    answer_at: int
-    new_from: int
-    delay_s: float
-    waits_for: Literal["think", "tool"]
-    tool_results: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """One recorded conversation, its messages encoded; `tools` is the encoded array of tool definitions.
-
-    start_s: when it began on the recording's clock, in seconds; None where not recorded.
-    """
-
-    id: str
-    messages: tuple[bytes, ...]
-    steps: tuple[Step, ...]
-    tools: bytes | None
-    start_s: float | None = None
+# Messages of the recording kept encoded, so that sessions that play the same conversation share them.
+_CACHED_BYTES = 64 * 2**20
 
 
 class _Function(msgspec.Struct):
@@ -97,176 +73,182 @@ class _Line(msgspec.Struct):
 _LINE = msgspec.json.Decoder(_Line)
 
 
-class _LineError(Exception):
-    """What is wrong with a line; becomes a TraceError where file and line are known."""
-
-
-def load_agentic(path: Path) -> tuple[Conversation, ...]:
-    """Read and check a recording; conversations come in the order of their first lines.
-
-    Where all of them say when they began, they come in that order instead. Raises TraceError, naming the file, the line
-    and what is wrong with it. Takes about 20 ms a megabyte.
-    """
-    drafts: dict[str, _Draft] = {}
-    for number, data in _lines(path):
-        try:
-            line = _decode(data)
-            draft = drafts.get(line.conversation_id)
-            if draft is None:
-                draft = drafts[line.conversation_id] = _Draft(line.conversation_id, first_line=number)
-            draft.add(line)
-        except _LineError as mistake:
-            raise TraceError(f"{path}:{number}: {mistake}") from None
-    if not drafts:
-        raise TraceError(f"{path}: holds no messages; expected one JSON object a line")
-    for draft in drafts.values():
-        if not draft.steps:
-            raise TraceError(
-                f"{path}:{draft.first_line}: conversation {draft.id!r} has no line of role assistant, "
-                "so there is no request to replay; remove it or record its answers"
-            )
-    conversations = tuple(draft.conversation() for draft in drafts.values())
-    if any(conversation.start_s is None for conversation in conversations):
-        return conversations
-    return tuple(sorted(conversations, key=lambda conversation: conversation.start_s or 0.0))
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    try:
-        with path.open("rb") as file:
-            for number, data in enumerate(file, start=1):
-                if data.strip():
-                    yield number, data.removeprefix(b"\xef\xbb\xbf") if number == 1 else data
-    except OSError as error:
-        raise TraceError(f"{path}: can't be read: {error.strerror or error}; check `path` in the scenario") from error
-
-
-def _decode(data: bytes) -> _Line:
-    try:
-        return _LINE.decode(data)
-    except msgspec.ValidationError as error:
-        raise _LineError(str(error).replace("`$.", "`")) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _LineError(f"not a JSON object in UTF-8: {error}") from None
-
-
 @dataclass(slots=True)
-class _Draft:
-    """A conversation while its lines come in."""
+class _Conversation:
+    """Where a conversation's lines lie: (offset, size) of each, flat. last_turn and draft only while it is indexed."""
 
     id: str
     first_line: int
-    messages: list[bytes] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    tools: bytes | None = None
-    last_turn: int | None = None
-    new_from: int = 0
     start_s: float | None = None
-    delay_s: float = 0.0
-    waits_for: Literal["think", "tool"] = "think"
-    open_calls: tuple[str, ...] = ()
-    results: tuple[bytes, ...] = ()
+    lines: "array[int]" = field(default_factory=lambda: array("q"))
+    closed: bool = False
+    last_turn: int | None = None
+    draft: Draft = field(default_factory=lambda: Draft(keep=False))
 
-    def add(self, line: _Line) -> None:
-        """Append one line, or raise _LineError."""
-        self._check_place(line)
-        if self.last_turn is None:
-            self._begin(line)
-        self.last_turn = line.turn
-        match line.role:
-            case "user":
-                self._add_user(line)
-            case "assistant":
-                self._add_assistant(line)
-            case "tool":
-                self._add_tool(line)
 
-    def conversation(self) -> Conversation:
-        """What came in, up to the last prompt; the answer to it is never sent back."""
-        end = self.steps[-1].answer_at
-        return Conversation(self.id, tuple(self.messages[:end]), tuple(self.steps), self.tools, self.start_s)
+class AgenticRecording:
+    """One recording, indexed. Session k is conversation k, in the order of their first lines or their starts."""
 
-    def _check_place(self, line: _Line) -> None:
-        if self.last_turn is None:
-            if line.role != "user":
-                raise _LineError(f"conversation {self.id!r} begins with role {line.role}; expected user")
-            return
-        if line.turn <= self.last_turn:
-            raise _LineError(f"turn {line.turn} of conversation {self.id!r} comes after turn {self.last_turn}")
-        if line.system is not None or line.tools is not None or line.start_seconds is not None:
-            raise _LineError(
-                f"`system`, `tools` and `start_seconds` belong on the first line of conversation {self.id!r}"
-            )
-        if self.open_calls and line.role != "tool":
-            raise _LineError(
-                f"role {line.role} follows unanswered tool calls ({', '.join(self.open_calls)}); "
-                "servers refuse such a history: expected role tool with their results"
-            )
-        delay_s = line.delay_seconds
-        if delay_s is not None and not 0 <= delay_s < float("inf"):
-            raise _LineError(f"`delay_seconds` is {delay_s}; expected a number of seconds, 0 or more")
+    format = "agentic"
 
-    def _begin(self, line: _Line) -> None:
-        self.start_s = line.start_seconds
-        if line.system:
-            self.messages.append(text_message("system", escape_text(line.system)))
-        # An empty list is refused by several servers; leaving the key out means the same.
-        if not line.tools:
-            return
-        try:
-            msgspec.convert(line.tools, list[_ToolDefinition])
-        except msgspec.ValidationError as error:
-            raise _LineError(f"`tools` holds no tool definition of type function: {error}") from None
-        self.tools = encode_json(line.tools)
+    def __init__(self, path: Path, mistakes: Mistakes) -> None:
+        """Read and check every line. Raises TraceError, naming file, line and what is wrong. About 20 ms a megabyte."""
+        self.path = path
+        self.mistakes = mistakes
+        self._file = SpanFile(path)
+        self._cache: OrderedDict[int, Entry] = OrderedDict()
+        self._cached_bytes = 0
+        self._conversations = self._index()
 
-    def _add_user(self, line: _Line) -> None:
-        if line.content is None:
-            raise _LineError("a line of role user needs `content`")
-        self.messages.append(text_message("user", escape_text(line.content)))
-        if self.steps:
-            self.delay_s += line.delay_seconds or 0.0
+    def __len__(self) -> int:
+        return len(self._conversations)
 
-    def _add_assistant(self, line: _Line) -> None:
-        calls = line.tool_calls or []
-        ids = tuple(call.id for call in calls)
-        if len(set(ids)) < len(ids):
-            raise _LineError(f"two tool calls of one answer share an id ({', '.join(ids)})")
-        for call in calls:
-            if not is_json_object(call.function.arguments):
-                raise _LineError(
-                    f"`arguments` of tool call {call.id!r} is not a JSON object in a string; "
-                    "servers refuse such a history"
+    def conversation_id(self, session: int) -> str:
+        """What the recording calls this conversation."""
+        return self._conversations[session].id
+
+    def script(self, session: int) -> Script:
+        """See TextRecording."""
+        return Script(self._entries(self._conversations[session].lines), asks_last=False)
+
+    def starts(self) -> Iterator[float] | None:
+        """See TextRecording."""
+        starts = [conversation.start_s for conversation in self._conversations]
+        known = [start for start in starts if start is not None]
+        return iter(known) if len(known) == len(starts) else None
+
+    def _entries(self, lines: "array[int]") -> Iterator[Entry]:
+        for at in range(0, len(lines), 2):
+            offset, size = lines[at], lines[at + 1]
+            entry = self._cache.get(offset)
+            if entry is None:
+                entry = _entry(decode_line(_LINE.decode, self._file.read(offset, size)))
+                self._remember(offset, entry)
+            else:
+                self._cache.move_to_end(offset)
+            yield entry
+
+    def _remember(self, offset: int, entry: Entry) -> None:
+        self._cache[offset] = entry
+        self._cached_bytes += entry.size_bytes
+        while self._cached_bytes > _CACHED_BYTES:
+            _, old = self._cache.popitem(last=False)
+            self._cached_bytes -= old.size_bytes
+
+    def _index(self) -> list[_Conversation]:
+        found: dict[str, _Conversation] = {}
+        for number, offset, data in lines_of(self.path, self.mistakes):
+            conversation = None
+            try:
+                line = decode_line(_LINE.decode, data)
+                conversation = found.setdefault(line.conversation_id, _Conversation(line.conversation_id, number))
+                if not conversation.closed:
+                    self._add(conversation, line, offset, len(data))
+            except MistakeError as mistake:
+                left_out = ""
+                if conversation is not None:
+                    conversation.closed = True
+                    left_out = f"; the rest of conversation {conversation.id!r} is left out"
+                stops = self.mistakes.on_bad_line == "stop"
+                self.mistakes.at(f"{self.path}:{number}", f"{mistake}{'' if stops else left_out}")
+        if not found and not self.mistakes.skipped:
+            raise TraceError(f"{self.path}: holds no messages; expected one JSON object a line")
+        return self._playable(found)
+
+    def _add(self, conversation: _Conversation, line: _Line, offset: int, size: int) -> None:
+        _check_place(conversation, line)
+        entry = _entry(line)
+        conversation.draft.add(entry)
+        if conversation.last_turn is None:
+            conversation.start_s = line.start_seconds
+        conversation.last_turn = line.turn
+        conversation.lines.extend((offset, size))
+        if self._cached_bytes + entry.size_bytes <= _CACHED_BYTES:
+            self._remember(offset, entry)
+
+    def _playable(self, found: dict[str, _Conversation]) -> list[_Conversation]:
+        playable: list[_Conversation] = []
+        for conversation in found.values():
+            if conversation.draft.steps:
+                playable.append(conversation)
+            elif not conversation.closed:
+                self.mistakes.at(
+                    f"{self.path}:{conversation.first_line}",
+                    f"conversation {conversation.id!r} has no line of role assistant, "
+                    "so there is no request to replay; remove it or record its answers",
                 )
-        self.steps.append(Step(len(self.messages), self.new_from, self.delay_s, self.waits_for, self.results))
-        recorded = [(call.id, call.function.name, call.function.arguments) for call in calls]
-        self.messages.append(assistant_message(line.content or "", recorded))
-        self.open_calls = ids
-        self.new_from, self.delay_s, self.waits_for, self.results = len(self.messages), 0.0, "think", ()
+            conversation.draft = Draft(keep=False)
+        if not playable:
+            raise TraceError(f"{self.path}: no conversation is left to replay; {' '.join(self.mistakes.notes)}")
+        if all(conversation.start_s is not None for conversation in playable):
+            playable.sort(key=lambda conversation: conversation.start_s or 0.0)
+        return playable
 
-    def _add_tool(self, line: _Line) -> None:
-        by_id = {result.tool_call_id: escape_text(result.content) for result in line.tool_results or []}
-        if not self.open_calls:
-            raise _LineError("a line of role tool must follow an assistant line with `tool_calls`")
-        if set(by_id) != set(self.open_calls) or len(by_id) < len(line.tool_results or []):
-            raise _LineError(
-                f"`tool_results` answers {', '.join(by_id) or 'nothing'}; "
-                f"expected one result each for {', '.join(self.open_calls)}"
-            )
-        self.results = tuple(by_id[call_id] for call_id in self.open_calls)
-        self.messages.extend(
-            tool_message(call_id, text) for call_id, text in zip(self.open_calls, self.results, strict=True)
+
+def _check_place(conversation: _Conversation, line: _Line) -> None:
+    if conversation.last_turn is None:
+        if line.role != "user":
+            raise MistakeError(f"conversation {conversation.id!r} begins with role {line.role}; expected user")
+        return
+    if line.turn <= conversation.last_turn:
+        raise MistakeError(
+            f"turn {line.turn} of conversation {conversation.id!r} comes after turn {conversation.last_turn}"
         )
-        self.delay_s += line.delay_seconds or 0.0
-        self.waits_for = "tool"
-        self.open_calls = ()
+    if line.system is not None or line.tools is not None or line.start_seconds is not None:
+        raise MistakeError(
+            f"`system`, `tools` and `start_seconds` belong on the first line of conversation {conversation.id!r}"
+        )
+    delay_s = line.delay_seconds
+    if delay_s is not None and not 0 <= delay_s < float("inf"):
+        raise MistakeError(f"`delay_seconds` is {delay_s}; expected a number of seconds, 0 or more")
 
 
-def is_json_object(text: str) -> bool:
-    """Whether the arguments of a tool call can go into a history: chat templates parse them."""
+def _entry(line: _Line) -> Entry:
+    """A line, encoded. Raises MistakeError for what is wrong with it whatever stands around it."""
+    messages: tuple[bytes, ...] = ()
+    calls: tuple[str, ...] = ()
+    results: dict[str, tuple[bytes, bytes]] = {}
+    match line.role:
+        case "user":
+            if line.content is None:
+                raise MistakeError("a line of role user needs `content`")
+            messages = (text_message("user", escape_text(line.content)),)
+            if line.system:
+                messages = (text_message("system", escape_text(line.system)), *messages)
+        case "assistant":
+            recorded = [(call.id, call.function.name, call.function.arguments) for call in line.tool_calls or []]
+            calls = checked_calls(recorded)
+            messages = (assistant_message(line.content or "", recorded),)
+        case "tool":
+            results = _results(line.tool_results or [])
+    size_bytes = sum(map(len, messages)) + sum(len(text) + len(message) for text, message in results.values())
+    return Entry(
+        role=line.role,
+        messages=messages,
+        calls=calls,
+        results=results,
+        delay_s=line.delay_seconds or 0.0,
+        tools=_tools(line.tools),
+        size_bytes=size_bytes + 200,
+    )
+
+
+def _results(recorded: list[_ToolResult]) -> dict[str, tuple[bytes, bytes]]:
+    results: dict[str, tuple[bytes, bytes]] = {}
+    for result in recorded:
+        if result.tool_call_id in results:
+            raise MistakeError(f"two results for call {result.tool_call_id!r}; expected one result each")
+        escaped = escape_text(result.content)
+        results[result.tool_call_id] = (escaped, tool_message(result.tool_call_id, escaped))
+    return results
+
+
+def _tools(definitions: list[dict[str, Any]] | None) -> bytes | None:
+    # An empty list is refused by several servers; leaving the key out means the same.
+    if not definitions:
+        return None
     try:
-        return isinstance(_ANY.decode(text), dict)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return False
-
-
-_ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+        msgspec.convert(definitions, list[_ToolDefinition])
+    except msgspec.ValidationError as error:
+        raise MistakeError(f"`tools` holds no tool definition of type function: {error}") from None
+    return encode_json(definitions)

@@ -39,31 +39,25 @@ _ID_FACTOR = 0x9E3779B97F4A7C15
 _SCOPE_FACTOR = 0xBF58476D1CE4E5B9
 _OWN_SCOPE = 0x5851F42D4C957F2D
 
-Bytes = npt.NDArray[np.uint8]
-
 
 class BlockText:
     """Text for one recording. The same (block_tokens, seed) gives the same text in every process."""
 
-    __slots__ = ("_block_tokens", "_passages", "_salt", "_table")
+    __slots__ = ("_block_tokens", "_pairs", "_passages", "_salt")
 
     def __init__(self, block_tokens: int, seed: int) -> None:
-        """block_tokens: what one id of the recording stands for; at least 8. Another seed gives other text."""
-        if block_tokens < _KEY_WORDS:
-            raise ValueError(f"a block needs at least {_KEY_WORDS} tokens")
+        """block_tokens: what one id of the recording stands for; more than 8. Another seed gives other text."""
+        if block_tokens <= _KEY_WORDS:
+            raise ValueError(f"a block needs more than {_KEY_WORDS} tokens")
         self._block_tokens = block_tokens
-        self._table: Bytes = np.frombuffer(_WORDS.encode(), np.uint8).reshape(-1, _WIDTH)
+        words = np.frombuffer(_WORDS.encode(), np.uint8).reshape(-1, _WIDTH)
         rng = Random(f"text of blocks, seed {seed}")
         self._salt = int(rng.random() * 2**53)
         rest = block_tokens - _KEY_WORDS
-        drawn = np.array(
-            [
-                [int(rng.random() * len(self._table)) for _ in range(block_tokens - _KEY_WORDS)]
-                for _ in range(_PASSAGES)
-            ],
-            dtype=np.intp,
-        )
-        self._passages: Bytes = self._table[drawn].reshape(_PASSAGES, rest * _WIDTH)
+        drawn = [[int(rng.random() * len(words)) for _ in range(rest)] for _ in range(_PASSAGES)]
+        self._passages = _as_items(words[np.array(drawn, dtype=np.intp).reshape(_PASSAGES, rest)])
+        numbers = np.arange(1 << 16)
+        self._pairs = _as_items(words[np.stack((numbers & 0xFF, numbers >> 8), axis=1)])
 
     def message(self, hash_ids: Sequence[int], tokens: int, *, scope: int, own: int) -> bytes:
         """A user message of `tokens` tokens: the blocks of `hash_ids`, cut short or followed by text of its own.
@@ -95,7 +89,14 @@ class BlockText:
             return b""
         head_bytes = _KEY_WORDS * _WIDTH
         text = np.empty((len(keys), self._block_tokens * _WIDTH), dtype=np.uint8)
-        digits = keys.astype("<u8").view(np.uint8)
-        text[:, :head_bytes] = self._table[digits].reshape(len(keys), head_bytes)
-        text[:, head_bytes:] = self._passages[(keys >> np.uint64(32)) % np.uint64(_PASSAGES)]
+        digits = keys.astype("<u8").view("<u2")
+        text[:, :head_bytes] = self._pairs.take(digits).view(np.uint8).reshape(len(keys), head_bytes)
+        chosen = ((keys >> np.uint64(32)) % np.uint64(_PASSAGES)).astype(np.intp)
+        text[:, head_bytes:] = self._passages.take(chosen).view(np.uint8).reshape(len(keys), -1)
         return text.tobytes()
+
+
+def _as_items(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.void]:
+    """An array of one opaque item a row: numpy copies such items whole, 14 times as fast as their bytes one by one."""
+    flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
+    return flat.view(f"V{flat.shape[1]}").reshape(-1)

@@ -17,13 +17,12 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import numpy as np
 
 from loadgen.errors import TraceError
-from loadgen.workloads.replay.records import MistakeError, Mistakes, Request, RowTable, SpanFile, lines_of
+from loadgen.workloads.replay.records import MistakeError, Mistakes, Request, RowTable, SpanFile, decode_line, lines_of
 
 MOONCAKE_BLOCK_TOKENS = 512
 BAILIAN_BLOCK_TOKENS = 16
@@ -68,7 +67,7 @@ def parse_mooncake() -> Parse:
     decode = msgspec.json.Decoder(_Mooncake).decode
 
     def parse(data: bytes) -> Line:
-        line = _json(decode, data)
+        line = decode_line(decode, data)
         return _checked(
             Line(line.timestamp / 1000, line.input_length, line.output_length, line.hash_ids), MOONCAKE_BLOCK_TOKENS
         )
@@ -81,7 +80,7 @@ def parse_bailian() -> Parse:
     decode = msgspec.json.Decoder(_Bailian).decode
 
     def parse(data: bytes) -> Line:
-        line = _json(decode, data)
+        line = decode_line(decode, data)
         parent = line.parent_chat_id
         return _checked(
             Line(
@@ -227,18 +226,6 @@ class FlatRecording:
             except MistakeError as mistake:
                 raise TraceError(f"{self.path}:{number}: {mistake}") from None
         return lines
-
-
-_Record = TypeVar("_Record")
-
-
-def _json(decode: Callable[[bytes], _Record], data: bytes) -> _Record:
-    try:
-        return decode(data)
-    except msgspec.ValidationError as error:
-        raise MistakeError(str(error).replace("`$.", "`")) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MistakeError(f"not a JSON object in UTF-8: {error}") from None
 
 
 def _checked(line: Line, block_tokens: int | None = None) -> Line:

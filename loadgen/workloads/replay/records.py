@@ -9,11 +9,12 @@ import os
 import struct
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
+import msgspec
 import numpy as np
 
 from loadgen.errors import TraceError
@@ -22,6 +23,8 @@ from loadgen.errors import TraceError
 LONGEST_LINE_BYTES = 64 * 2**20
 _SHOWN_MISTAKES = 3
 _BUFFERED_ROWS = 4096
+
+_Record = TypeVar("_Record")
 
 
 class MistakeError(Exception):
@@ -112,6 +115,16 @@ class SpanFile:
 def unreadable(path: Path, error: OSError) -> TraceError:
     """The error for a recording that can't be opened or read."""
     return TraceError(f"{path}: can't be read: {error.strerror or error}; check `path` in the scenario")
+
+
+def decode_line(decode: Callable[[bytes], _Record], data: bytes) -> _Record:
+    """What `decode` makes of a line of JSON. Raises MistakeError for anything else."""
+    try:
+        return decode(data)
+    except msgspec.ValidationError as error:
+        raise MistakeError(str(error).replace("`$.", "`")) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MistakeError(f"not a JSON object in UTF-8: {error}") from None
 
 
 def lines_of(path: Path, mistakes: Mistakes) -> Iterator[tuple[int, int, bytes]]:

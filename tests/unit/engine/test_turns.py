@@ -39,7 +39,7 @@ def _messages(exchange: Exchange) -> list[dict[str, Any]]:
 def _second_request(maker: TurnMaker, assistant: str) -> list[dict[str, Any]]:
     """The messages of a recorded conversation's second turn, after a reply that thought and called a tool."""
     spec = ReplaySpec(name="agents", format="agentic", path=str(SMALL), assistant=assistant)  # type: ignore[arg-type]
-    session = ReplayWorkload(spec).session(0, Random(1))
+    session = ReplayWorkload(spec, seed=1).session(0, Random(1))
     assert session is not None
     session.next_turn(None)
     turn = session.next_turn(maker.reply(Interpreted("ok", None, THOUGHT)))
@@ -77,7 +77,7 @@ def test_recorded_tool_calls_get_the_empty_reasoning_that_deepseek_demands(diale
 def test_the_scenarios_request_block_is_what_is_said() -> None:
     maker = _maker("sglang", stream=False, max_tokens=12, temperature=0.5, force_output_tokens=True, strict_tools=True)
     spec = ReplaySpec(name="agents", format="agentic", path=str(SMALL))
-    session = ReplayWorkload(spec).session(0, Random(1))
+    session = ReplayWorkload(spec, seed=1).session(0, Random(1))
     assert session is not None
     turn = session.next_turn(None)
     assert turn is not None

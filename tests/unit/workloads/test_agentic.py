@@ -2,13 +2,16 @@
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loadgen.errors import TraceError
-from loadgen.workloads.replay import Conversation, load_agentic
+from loadgen.workloads.replay.agentic import AgenticRecording
+from loadgen.workloads.replay.records import Mistakes
+from loadgen.workloads.replay.script import Step
 
 ROOT = Path(__file__).parents[3]
 SMALL = ROOT / "tests" / "data" / "agentic_small.jsonl"
@@ -26,6 +29,27 @@ def written(folder: Path, *lines: dict[str, Any] | str) -> Path:
     path = folder / "trace.jsonl"
     path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
     return path
+
+
+@dataclass
+class Conversation:
+    """A session of a recording, read to its end; messages up to the last prompt."""
+
+    id: str
+    messages: list[bytes]
+    steps: list[Step]
+    tools: bytes | None
+
+
+def load_agentic(path: Path) -> list[Conversation]:
+    recording = AgenticRecording(path, Mistakes("stop"))
+    conversations = []
+    for session in range(len(recording)):
+        script = recording.script(session)
+        steps = list(iter(script.next_step, None))
+        messages = script.messages[: steps[-1].answer_at]
+        conversations.append(Conversation(recording.conversation_id(session), messages, steps, script.tools))
+    return conversations
 
 
 def messages_of(conversation: Conversation) -> list[dict[str, Any]]:

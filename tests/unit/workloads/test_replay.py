@@ -109,7 +109,7 @@ def test_recorded_beginnings_order_the_sessions_and_scale_like_all_recorded_time
     ]
     path.write_text("\n".join(json.dumps(line) for line in lines + answers))
     workload = replay(path=str(path), time_scale=0.5)
-    assert workload.start_times() == [0.0, 1.5, 3.5]
+    assert list(workload.start_times()) == [0.0, 1.5, 3.5]
     first = workload.session(0, RNG)
     assert messages_of(first.next_turn(None))[-1]["content"] == "early"
 
