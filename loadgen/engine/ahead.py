@@ -45,8 +45,9 @@ class Ahead(msgspec.Struct, frozen=True):
     @property
     def learnt(self) -> Learnt:
         """What the workers must know of it."""
-        dearest = self.rates[1] if self.budget is not None and self.rates is not None else None
-        return Learnt(self.calibration.sizers, dearest)
+        if self.budget is None or self.rates is None:
+            return Learnt(self.calibration.sizers)
+        return Learnt(self.calibration.sizers, self.rates[1], self.budget - self.spent)
 
     @property
     def basis(self) -> CostBasis:

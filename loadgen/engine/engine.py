@@ -10,6 +10,7 @@ import os
 import resource
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Protocol
 
 from loadgen.arrivals import Schedule, arrival_times, schedule_of
@@ -25,7 +26,7 @@ from loadgen.engine.order import Deal, DrainOrder, RunOrder, StartOrder
 from loadgen.engine.sessions import SessionFactory, SessionRunner
 from loadgen.engine.turns import TurnMaker, request_template, sends_reasoning
 from loadgen.errors import UsageError
-from loadgen.metrics.cost import Meter, Reserve
+from loadgen.metrics.cost import Meter, Purse, Reserve
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.recorder import Recorder
 from loadgen.scenario.model import Scenario, scenario_from_json
@@ -79,7 +80,8 @@ class Engine:
             build_workload(spec, seed=self._scenario.seed) for spec in self._scenario.workloads
         )
         self._recorded_starts = self._trace_starts()
-        self._recorder = Recorder(run_plan(order.run_id, self._scenario), worker)
+        writes = partial(self._scenario.records.has, seed=self._scenario.seed)
+        self._recorder = Recorder(run_plan(order.run_id, self._scenario), worker, writes)
         _raise_descriptor_limit(
             round(self._schedule.peak_level) if self._schedule.closed else self._scenario.load.max_in_flight
         )
@@ -119,7 +121,8 @@ class Engine:
             sends_reasoning=sends_reasoning(request, dialect),
             reserve=None if order.learnt.dearest is None else Reserve(order.learnt.dearest, request.max_tokens),
         )
-        self._recorder.begin(origin_ns, _meter(scenario, order))
+        meter, allowance = _meter(scenario, order), order.learnt.allowance
+        self._recorder.begin(origin_ns, meter)
         self._runner = SessionRunner(
             transport=self._transport,
             maker=maker,
@@ -129,6 +132,7 @@ class Engine:
             origin_ns=origin_ns,
             on_bug=self._outlet.bug,
             retry=request.retry,
+            purse=None if meter is None or allowance is None else Purse(meter, allowance),
         )
         weights = tuple(spec.weight for spec in scenario.workloads)
         factory = SessionFactory(self._workloads, weights, scenario.seed, maker)

@@ -15,6 +15,7 @@ from loadgen.client.transport import Transport
 from loadgen.engine.attempts import Sender
 from loadgen.engine.clock import Clock
 from loadgen.engine.turns import TurnMaker, measure
+from loadgen.metrics.cost import Purse
 from loadgen.metrics.recorder import Recorder
 from loadgen.metrics.snapshot import Gauges
 from loadgen.metrics.turn import Outcome
@@ -99,7 +100,10 @@ class SessionRunner:
         origin_ns: int,
         on_bug: Callable[[BaseException], None],
         retry: Retry,
+        purse: Purse | None = None,
     ) -> None:
+        """purse: what the turns may cost; None where there is no budget."""
+        self._purse = purse
         self._on_bug = on_bug
         self._sender = Sender(transport, clock, retry)
         self._maker = maker
@@ -148,7 +152,7 @@ class SessionRunner:
         end_ns: int | None = None
         self.active += 1
         try:
-            while await self._wait(due_ns):
+            while await self._wait(due_ns) and self._affords(exchange):
                 taken_ns = time.monotonic_ns()
                 performed = await self._sender.perform(exchange, f"{planned.id}/{number}")
                 exchange, cut_off = performed.exchange, performed.cut_off
@@ -191,7 +195,7 @@ class SessionRunner:
         finally:
             self.active -= 1
             self._sender.in_flight.discard(planned.exchange)
-        return Ended(outcome, end_ns, unfinished)
+        return Ended(outcome, end_ns, unfinished or (self._purse is not None and self._purse.empty))
 
     def _start_beside(
         self,
@@ -233,6 +237,13 @@ class SessionRunner:
                 self._waiting.discard(task)
         return not self.stopping
 
+    def _affords(self, exchange: Exchange) -> bool:
+        """Whether the budget pays for this turn, which may be among those in flight already."""
+        if self._purse is None:
+            return True
+        counted = exchange.reserved if exchange in self._sender.in_flight else 0.0
+        return self._purse.affords(self._sender.reserved - counted + exchange.reserved)
+
     @property
     def in_flight(self) -> int:
         """Turns taken up and not ended."""
@@ -246,6 +257,7 @@ class SessionRunner:
             chunks=self._sender.chunks,
             reads=self._sender.reads,
             reserved=self._sender.reserved,
+            broke=self._purse is not None and self._purse.empty,
         )
 
     async def drain(self, deadline_ns: int) -> None:

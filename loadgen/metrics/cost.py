@@ -63,7 +63,7 @@ def _between(whole: int, part: int | None, price: float, part_price: float) -> C
 class Meter:
     """Prices turns by the instant they ended, when a server counts their tokens. One a worker and run."""
 
-    __slots__ = ("_minute", "_origin_unix_s", "_prices", "_rates")
+    __slots__ = ("_minute", "_origin_unix_s", "_prices", "_rates", "spent")
 
     def __init__(self, prices: ModelPrices, origin_unix_s: float) -> None:
         """origin_unix_s: the run's start by the wall clock, from which offsets count."""
@@ -71,6 +71,8 @@ class Meter:
         self._origin_unix_s = origin_unix_s
         self._minute: int | None = None
         self._rates: Rates | None = None
+        # The most that this worker's turns have cost so far.
+        self.spent = 0.0
 
     def rates_at(self, offset_s: float) -> Rates | None:
         """The rates so many seconds after the start; None where the list has no price for that time."""
@@ -98,6 +100,23 @@ class Reserve:
         cost = cost_of(self._dearest, came_in, went_out)
         assert cost is not None
         return cost.high
+
+
+class Purse:
+    """A worker's share of the budget. Between two reports nobody else can hold it to that: a fast target and dear
+    tokens spend a small budget within a second."""
+
+    __slots__ = ("_allowance", "_meter", "empty")
+
+    def __init__(self, meter: Meter, allowance: float) -> None:
+        self._meter = meter
+        self._allowance = allowance
+        self.empty = False
+
+    def affords(self, in_flight: float) -> bool:
+        """Whether a turn may be sent that, with all others in flight, may cost so much. Once it may not, none may."""
+        self.empty = self.empty or self._meter.spent + in_flight > self._allowance
+        return not self.empty
 
 
 def bears_tokens(m: TurnMeasurement) -> bool:
@@ -133,9 +152,11 @@ def count_tokens(counters: Counters, m: TurnMeasurement, meter: Meter | None, en
     if cost is None:
         counters.cost_unknown += 1
         counters.cost_unknown_reserved += m.reserved
+        meter.spent += m.reserved
         return None
     counters.cost_low += cost.low
     counters.cost_high += cost.high
+    meter.spent += cost.high
     return cost.exact
 
 

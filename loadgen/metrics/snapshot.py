@@ -44,7 +44,8 @@ class KeyedHistogram(msgspec.Struct, frozen=True, array_like=True):
 class Gauges(msgspec.Struct, frozen=True):
     """A worker's state now; chunks and reads count from its start, with those of streams in flight.
 
-    reserved: what the turns in flight may cost at most, where there is a budget.
+    reserved: what the turns in flight may cost at most, where there is a budget. broke: its share of the budget would
+    not have paid for another turn.
     """
 
     in_flight: int = 0
@@ -52,6 +53,7 @@ class Gauges(msgspec.Struct, frozen=True):
     chunks: int = 0
     reads: int = 0
     reserved: float = 0.0
+    broke: bool = False
 
 
 class CpuSample(msgspec.Struct, frozen=True, array_like=True):

@@ -37,4 +37,9 @@ class Spending:
             self._seen.pop(0)
         (from_s, before), (to_s, now) = self._seen[0], self._seen[-1]
         pace = max(0.0, now - before) / (to_s - from_s) if to_s > from_s else 0.0
-        return committed + pace * _AHEAD_S > self.limit
+        return self.broke(aggregate) or committed + pace * _AHEAD_S > self.limit
+
+    @staticmethod
+    def broke(aggregate: Aggregate) -> bool:
+        """Whether a worker has stopped by itself because its share was spent."""
+        return any(worker.gauges.broke for worker in aggregate.workers.values())

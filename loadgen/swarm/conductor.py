@@ -1,31 +1,40 @@
 """The master's side of one run: prepares the workers, begins, deals permits anew, drains, and sums up.
 
+Workers may come, leave in order, die, or be cut off and come back while it runs: `follow`, called several times a
+second, notices and deals anew; what the load missed meanwhile is in `losses`.
+
 Runs in greenlets of the master. Whoever owns the Locust runner (`master`, or the hooks of plain Locust) decides when
 each step happens; this knows how. Takes nothing from another run: every message carries the run's id.
 """
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
+import gevent
 import msgspec
 from gevent.event import Event
 from locust.rpc import Message
 
-from loadgen.arrivals import Schedule, schedule_of
+from loadgen.arrivals import Schedule, arrival_times, schedule_of
 from loadgen.engine.engine import run_plan
 from loadgen.engine.order import Deal, DrainOrder, Learnt, RunOrder, StartOrder, encode_order
 from loadgen.errors import ExitCode, LoadgenError, UsageError
 from loadgen.metrics import snapshot as snapshots
 from loadgen.metrics.aggregate import Aggregate
 from loadgen.metrics.snapshot import Snapshot
+from loadgen.metrics.summary import Loss
 from loadgen.scenario.model import Scenario, scenario_to_json
 from loadgen.swarm import messages
+from loadgen.swarm.clocks import Clocks
 from loadgen.swarm.dealing import deal_permits
-from loadgen.swarm.messages import Note, Ready
+from loadgen.swarm.losses import Losses
+from loadgen.swarm.members import Swarm
+from loadgen.swarm.messages import Note, Ready, Returned
 
 # Workloads index their text while preparing: seconds for a large corpus, never minutes.
 _PREPARE_TIMEOUT_S = 300.0
+_CLOCKS_TIMEOUT_S = 2.0
 # Between the order to start and the start: the order must arrive and every first session be made before it.
 _START_DELAY_S = 0.05
 _START_DELAY_PER_PERMIT_S = 0.0003
@@ -37,22 +46,6 @@ _REPORT_TIMEOUT_S = 5.0
 _LOST_TARGET_S = 10.0
 
 NOTHING_LEARNT = Learnt()
-
-
-class Swarm(Protocol):
-    """What is needed of a Locust runner: who is there, with how many permits, and a way to talk to them."""
-
-    def permit_counts(self) -> dict[str, int]:
-        """Permits per living worker, as Locust has spread them."""
-        ...
-
-    def workers(self) -> set[str]:
-        """The workers that are alive, with or without permits."""
-        ...
-
-    def send(self, kind: str, data: bytes, worker: str) -> None:
-        """Send a message to one worker."""
-        ...
 
 
 class WorkerFailedError(LoadgenError):
@@ -90,6 +83,15 @@ class Conductor:
         self._ready: dict[str, Ready] = {}
         self._held: dict[str, tuple[int, ...]] = {}
         self._started: set[str] = set()
+        self._gone: set[str] = set()
+        self._leaving: set[str] = set()
+        self._admitting: set[str] = set()
+        self._last_heard_s: dict[str, float] = {}
+        self._losses = Losses()
+        self._clocks = Clocks(run_id, swarm.send)
+        self._spread = 0
+        self._load_ended_s: float | None = None
+        self.notes: list[str] = []
         self._exhausted: set[str] = set()
         self._target: tuple[str, str] | None = None
         self._dialect = "openai"
@@ -105,6 +107,9 @@ class Conductor:
             messages.SNAPSHOT: self._on_report,
             messages.EXHAUSTED: self._on_exhausted,
             messages.BUG: self._on_bug,
+            messages.TOCK: self._on_tock,
+            messages.LEAVING: self._on_leaving,
+            messages.RETURNED: self._on_returned,
         }
 
     def _on_ready(self, environment: object, msg: Message, **_: Any) -> None:  # noqa: ARG002 - Locust's signature
@@ -117,6 +122,7 @@ class Conductor:
         report = snapshots.decode(msg.data)
         if not self.aggregate.apply(report):
             return
+        self._last_heard_s[report.worker] = report.at_s
         self._watch_target(report)
         self._on_snapshot(report)
         self._changed.set()
@@ -132,6 +138,23 @@ class Conductor:
             self.bug = f"worker {msg.node_id}: {note.text}"
             self._changed.set()
 
+    def _on_tock(self, environment: object, msg: Message, **_: Any) -> None:  # noqa: ARG002
+        self._clocks.hear(msg.node_id, msg.data)
+        self._changed.set()
+
+    def _on_leaving(self, environment: object, msg: Message, **_: Any) -> None:  # noqa: ARG002
+        if msgspec.msgpack.decode(msg.data, type=Note).run_id == self.run_id:
+            gevent.spawn(self._see_off, msg.node_id)
+
+    def _on_returned(self, environment: object, msg: Message, **_: Any) -> None:  # noqa: ARG002
+        returned = msgspec.msgpack.decode(msg.data, type=Returned)
+        if returned.run_id != self.run_id or msg.node_id not in self._started:
+            return
+        # Taken off the books, so that the next deal is sent to it even where it gives back what it had.
+        self._losses.came_back(msg.node_id, self._held.pop(msg.node_id, ()), returned.let_go_s)
+        if msg.node_id not in self._gone:
+            gevent.spawn(self.redeal)
+
     # -- the steps
 
     def prepare(self, workers: Iterable[str]) -> None:
@@ -142,14 +165,18 @@ class Conductor:
             self._swarm.send(messages.PREPARE, order, worker)
 
         def answered() -> bool:
-            failed = next((ready for ready in self._ready.values() if ready.error is not None), None)
-            if failed is not None:
-                raise WorkerFailedError(failed.error or "", ExitCode(failed.exit_code))
+            for worker in expected & self._ready.keys():
+                if (error := self._ready[worker].error) is not None:
+                    raise WorkerFailedError(f"{error} (on worker {worker})", ExitCode(self._ready[worker].exit_code))
             return expected & self._swarm.workers() <= self._ready.keys()
 
         if not self.wait_for(answered, _PREPARE_TIMEOUT_S):
             missing = ", ".join(sorted(expected - self._ready.keys()))
             raise UsageError(f"not ready after {_PREPARE_TIMEOUT_S:g} s: {missing}")
+        living = expected & self._swarm.workers()
+        self._clocks.ask(living)
+        self.wait_for(lambda: self._clocks.answered(living & self._swarm.workers()), _CLOCKS_TIMEOUT_S)
+        self.notes += self._clocks.notes(living & self._swarm.workers())
 
     def begin(self, base_url: str, model: str, dialect: str = "openai", learnt: Learnt = NOTHING_LEARNT) -> None:
         """Deal the permits and start the load a moment from now."""
@@ -158,31 +185,46 @@ class Conductor:
         most = max(counts.values(), default=0)
         delay_s = _START_DELAY_S + (_START_DELAY_PER_PERMIT_S * most if self.schedule.closed else 0.0)
         self.start_unix_ns = time.time_ns() + round(delay_s * 1e9)
-        self._send_deal(deal_permits(self._permit_count, counts, {}))
+        self._send_deal(deal_permits(self._total(counts), counts, {}))
 
     def redeal(self) -> None:
-        """Locust has spread the permits anew: tell the workers which are theirs now."""
-        if self._target is None:
+        """Workers have come or gone, or Locust has spread the permits anew: tell everybody which are theirs now."""
+        if self._target is None or self._load_ended_s is not None:
             return
-        dealt = deal_permits(self._permit_count, self._counts(), self._held)
+        counts = self._counts()
+        dealt = deal_permits(self._total(counts), counts, self._held)
         if dealt != self._held:
             self.epoch += 1
             self._send_deal(dealt)
 
     def _counts(self) -> dict[str, int]:
         """Permits per worker that is ready to use them."""
-        return {worker: count for worker, count in self._swarm.permit_counts().items() if worker in self._ready}
+        ready = {worker for worker, answer in self._ready.items() if answer.error is None} - self._leaving
+        return {worker: count for worker, count in self._swarm.permit_counts().items() if worker in ready}
+
+    def _total(self, counts: dict[str, int]) -> int:
+        """How many permits there are to deal.
+
+        In open loop all, for an arrival whose permit nobody holds is not played. In closed loop as many as Locust has
+        spread by now, so that its spawn rate and a change of its users mean what they say; those of a worker that is
+        gone go to the others at once, whatever Locust makes of it.
+        """
+        if not self.schedule.closed:
+            return self._permit_count
+        self._permit_count = self._swarm.wanted()
+        self._spread = min(self._permit_count, max(self._spread, sum(counts.values())))
+        return self._spread
 
     def _send_deal(self, dealt: dict[str, tuple[int, ...]]) -> None:
         assert self._target is not None
         assert self.start_unix_ns is not None
-        from_s = self.elapsed_s + _HAND_OVER_S if self.epoch else 0.0
+        from_s = self._take_over_s()
+        for worker in self._held.keys() - dealt.keys():
+            self._send_permits(worker, (), from_s)
         for worker, permits in dealt.items():
             if worker in self._started:
                 if permits != self._held.get(worker):
-                    self._swarm.send(
-                        messages.DEAL, encode_order(Deal(self.run_id, permits, self.epoch, from_s)), worker
-                    )
+                    self._send_permits(worker, permits, from_s)
                 continue
             start = StartOrder(
                 self.run_id,
@@ -193,27 +235,84 @@ class Conductor:
                 self.epoch,
                 from_s,
                 self._dialect,
-                self._learnt,
+                self._learnt.joining() if self.epoch else self._learnt.share(len(permits) / self._permit_count),
+                self._clocks.correction_ns(worker),
             )
             self._swarm.send(messages.START, encode_order(start), worker)
             self._started.add(worker)
+            self._last_heard_s[worker] = from_s
         self._exhausted -= {worker for worker in dealt if dealt[worker] != self._held.get(worker)}
         self._held = dealt
+        if dealt:
+            self._losses.taken_over(from_s)
+
+    def _take_over_s(self) -> float:
+        """From when a deal made now holds. Sessions of a closed loop have no plan that others could have begun."""
+        if not self.epoch:
+            return 0.0
+        return self.elapsed_s + (0.0 if self.schedule.closed else _HAND_OVER_S)
+
+    def _send_permits(self, worker: str, permits: tuple[int, ...], from_s: float) -> None:
+        deal = Deal(self.run_id, permits, self.epoch, from_s, self._permit_count)
+        self._swarm.send(messages.DEAL, encode_order(deal), worker)
+
+    def follow(self) -> None:
+        """Look who is there: lose those that are gone, admit those that are new, and deal anew where that is due."""
+        living = self._swarm.workers()
+        back = self._gone & living
+        self._gone -= back
+        lost = self._started - living - self._gone - self.aggregate.finished_workers
+        for worker in lost:
+            self.lose(worker)
+        for worker in living - self._ready.keys() - self._admitting:
+            self._admitting.add(worker)
+            gevent.spawn(self.admit, worker)
+        spread = sum(map(len, self._held.values()))
+        if back or lost or self._total(self._counts()) != spread:
+            self.redeal()
 
     def admit(self, worker: str) -> None:
         """A worker that joined in mid-run: have it prepare, so that the next deal can include it."""
         try:
             self.prepare([worker])
         except LoadgenError as error:
-            self.bug = self.bug or str(error)
+            self.notes.append(f"a worker that joined at {self.elapsed_s:.1f} s got no work: {error}")
             return
+        self.notes.append(f"worker {worker} joined at {self.elapsed_s:.1f} s")
         self.redeal()
 
     def lose(self, worker: str) -> None:
         """A worker is gone."""
-        if worker in self._started and worker not in self.aggregate.finished_workers:
+        if worker in self._started - self._gone and worker not in self.aggregate.finished_workers:
+            state = self.aggregate.workers.get(worker)
+            sessions = 0 if state is None else state.gauges.sessions_active
+            self._gone.add(worker)
+            self._losses.open(worker, self._held.pop(worker, ()), self._last_heard_s[worker], sessions)
             self.aggregate.lose(worker)
             self._changed.set()
+
+    def _see_off(self, worker: str) -> None:
+        """A worker wants to leave: others take its share, it ends what it has in flight, and reports the last."""
+        self._leaving.add(worker)
+        if worker in self._started and self._load_ended_s is None:
+            permits = self._held.get(worker, ())
+            self.redeal()
+            self.notes.append(f"worker {worker} left at {self.elapsed_s:.1f} s, in order")
+            if not self._held:
+                self._losses.open(worker, permits, self.elapsed_s, 0)
+            # What it has planned before the others take over still starts there.
+            gevent.sleep(_HAND_OVER_S + 0.05)
+        if self._load_ended_s is None:
+            order = DrainOrder(self.run_id, self.scenario.load.grace_s)
+            self._swarm.send(messages.DRAIN, encode_order(order), worker)
+
+    def losses(self) -> list[Loss]:
+        """What the load missed with workers that were lost or cut off; once the load has ended."""
+        arrivals = None
+        if self.schedule.arrivals not in ("closed", "trace"):
+            arrivals = arrival_times(self.schedule, self.scenario.seed)
+        end_s = self.elapsed_s if self._load_ended_s is None else self._load_ended_s
+        return self._losses.told(end_s, arrivals, self._permit_count)
 
     @property
     def begun(self) -> bool:
@@ -227,12 +326,14 @@ class Conductor:
 
     def drain(self, grace_s: float) -> None:
         """End the load everywhere and wait for every living worker's last snapshot. A later call may shorten it."""
+        if self._load_ended_s is None:
+            self._load_ended_s = min(self.elapsed_s, self.schedule.total_s)
         order = encode_order(DrainOrder(self.run_id, grace_s))
         for worker in self._started & self._swarm.workers():
             self._swarm.send(messages.DRAIN, order, worker)
         self.wait_for(self._all_final, grace_s + _REPORT_TIMEOUT_S)
         for worker in self._started - self.aggregate.finished_workers:
-            self.aggregate.lose(worker)
+            self.lose(worker)
 
     def _all_final(self) -> bool:
         return self._started & self._swarm.workers() <= self.aggregate.finished_workers

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gevent
+from gevent.event import Event
 from rich.console import Console
 
 from loadgen.engine.ahead import Ahead, look_ahead_or_error
@@ -57,12 +58,19 @@ class Run:
         # In a pipe or a log there is no width to fit; the tables are made for 100 columns.
         self._console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
         self._errors = Console(stderr=True, highlight=False)
-        self._folder = RunFolder(out or default_path(loaded.scenario.name))
+        records = loaded.scenario.records
+        self._folder = RunFolder(
+            out or default_path(loaded.scenario.name), rotate_bytes=records.rotate_bytes, keep=records.keep
+        )
+        self._problems_told = 0
+        self._notes_told = 0
         self._ahead: Ahead | None = None
         self._spending: Spending | None = None
+        self._budget_ended = False
         self._grace_s = loaded.scenario.load.grace_s
         self._interrupts = 0
         self._ending = False
+        self._ended = Event()
         self._live: LiveConsole | None = None
         self._codes: list[ExitCode] = []
         self._notes: list[str] = []
@@ -76,6 +84,16 @@ class Run:
     def exit_code(self) -> ExitCode:
         """How the run ended; meaningful after `end`."""
         return worst(self._codes)
+
+    @property
+    def ending(self) -> bool:
+        """Whether `end` has been called."""
+        return self._ending
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything is written and shown."""
+        return self._ended.is_set()
 
     def interrupt(self, *, at_once: bool = False) -> None:
         """Ctrl-C: the first ends the load and drains, the second (or at_once) cuts off what is in flight."""
@@ -106,22 +124,34 @@ class Run:
             self._codes.append(error.exit_code)
 
     def end(self) -> None:
-        """Drain the workers, write what there is and show it; once."""
+        """Drain the workers, write what there is and show it; once. Returns when that is done, whoever began it."""
         if self._ending:
+            self._ended.wait()
             return
         self._ending = True
+        try:
+            self._end()
+        finally:
+            self._ended.set()
+
+    def _end(self) -> None:
         if not self.conductor.begun or self._ahead is None:
             self._folder.discard_if_empty()
+            if not self._codes:
+                self._codes.append(ExitCode.INTERRUPTED)
             return
         self._drain()
+        if self._spending is not None and (self._budget_ended or self._spending.broke(self.conductor.aggregate)):
+            self._notes.append(f"the load was ended early, to stay within the budget of {self._spending.limit:g} USD")
         if self._interrupts:
             self._notes.append("interrupted: the load ended before its schedule did")
         self.summary = write_results(self._folder, self.conductor, self._ahead, self._notes)
         if not self.summary.generator.valid:
             self._codes.append(ExitCode.INVALID_RUN)
         print_summary(self.summary, self._console, self._folder.path)
-        for problem in self._folder.problems:
-            self._errors.print(f"error: {problem}", markup=False, style="bold red", soft_wrap=True)
+        self._tell_problems()
+        if self._folder.problems:
+            self._codes.append(ExitCode.BAD_INPUT)
 
     def _wait_for_workers(self, count: int) -> None:
         deadline = time.monotonic() + _JOIN_TIMEOUT_S
@@ -157,6 +187,7 @@ class Run:
         )
         for note in self._notes:
             self._say(f"note: {note}")
+        self._tell_notes()
 
     def _ask(self) -> Ahead:
         """Find out what there is to know. A target that takes a request and is silent could hold an interrupt up."""
@@ -179,8 +210,8 @@ class Run:
         with self._live:
             while not self._over():
                 conductor.wait_for(self._over, _REDRAW_S)
-                for worker in conductor.aggregate.workers.keys() - self._swarm.workers():
-                    conductor.lose(worker)
+                conductor.follow()
+                self._tell_notes()
                 if conductor.bug is not None:
                     raise LoadgenError(f"this is a bug of loadgen; the run can't be trusted: {conductor.bug}")
                 if conductor.target_lost:
@@ -188,10 +219,7 @@ class Run:
                     self._notes.append("the target was lost: nothing but connect failures for 10 s")
                     return
                 if self._spending is not None and self._spending.exhausted(conductor.aggregate, conductor.elapsed_s):
-                    self._notes.append(
-                        f"the load was ended after {conductor.elapsed_s:.0f} s to stay within the budget of "
-                        f"{self._spending.limit:g} USD"
-                    )
+                    self._budget_ended = True
                     return
                 self._show()
 
@@ -213,11 +241,28 @@ class Run:
         return self.conductor.over or self.conductor.deserted or self._ending or bool(self._interrupts)
 
     def _stop_if_interrupted(self) -> None:
-        if self._interrupts:
+        if self._interrupts or self._ending:
             raise InterruptedRunError("interrupted before the load began")
+
+    def _tell_notes(self) -> None:
+        """What has become of workers, as it is known."""
+        notes = self.conductor.notes
+        for note in notes[self._notes_told :]:
+            if self._live is not None:
+                self._live.say(f"note: {note}")
+            else:
+                self._say(f"note: {note}")
+        self._notes_told = len(notes)
+
+    def _tell_problems(self) -> None:
+        """Each thing that could not be written, as soon as that is known."""
+        for problem in self._folder.problems[self._problems_told :]:
+            self._errors.print(f"error: {problem}", markup=False, style="bold red", soft_wrap=True)
+        self._problems_told = len(self._folder.problems)
 
     def _keep(self, snapshot: Snapshot) -> None:
         self._folder.append_records(snapshot.records)
+        self._tell_problems()
         self._on_snapshot(snapshot, self.conductor)
 
     def _say(self, text: str) -> None:

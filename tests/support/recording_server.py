@@ -23,7 +23,7 @@ class Received:
 class RecordingServer:
     """A context manager, serving from threads of this process. `url` ends in no slash.
 
-    models: what /v1/models lists. status: of every chat reply. text: the pieces of an answer, a chunk each. holds:
+    models: what /v1/models lists. usage: whether token counts are told. status: of every chat reply. text: the pieces of an answer, a chunk each. holds:
     chat requests get no answer until the server is closed; holds_after: all but so many of the first. failures:
     statuses and headers of the first replies, before the others are as they should be. owned_by, pages, server: what
     the server says of itself in /v1/models, at other paths, and in its Server header.
@@ -34,6 +34,7 @@ class RecordingServer:
     text: tuple[str, ...] = ("A ", "short ", "answer.")
     holds: bool = False
     holds_after: int | None = None
+    usage: bool = True
     failures: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     owned_by: str | None = None
     pages: dict[str, Any] = field(default_factory=dict)
@@ -74,7 +75,8 @@ class RecordingServer:
         events: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
         events.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         usage = {"prompt_tokens": len(json.dumps(received.body)) // 4, "completion_tokens": len(self.text)}
-        events.append({"choices": [], "usage": usage})
+        if self.usage:
+            events.append({"choices": [], "usage": usage})
         body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
         return 200, "text/event-stream", body + b"data: [DONE]\n\n", {}
 

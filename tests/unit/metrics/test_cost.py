@@ -106,7 +106,13 @@ def test_one_turn_without_usage_leaves_only_a_lower_bound() -> None:
 
 
 def test_a_turn_that_was_refused_costs_nothing() -> None:
-    refused: dict[str, Any] = {"chunks_ms": (), "input_tokens": None, "output_tokens": None, "cached_tokens": None, "status": 429}
+    refused: dict[str, Any] = {
+        "chunks_ms": (),
+        "input_tokens": None,
+        "output_tokens": None,
+        "cached_tokens": None,
+        "status": 429,
+    }
     cost = summed(turn(20, cached_tokens=0), turn(21, outcome="http_429", **refused))
     assert cost.unknown_turns == 0
     assert cost.total == pytest.approx((10 * 10 + 3 * 20) / 1e6)
