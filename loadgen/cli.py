@@ -126,12 +126,39 @@ def validate(scenario: str, **options: Any) -> None:
     Every mistake is listed with file, line, field and the accepted values; exit code 2.
     """
     from loadgen.scenario.describe import describe
+    from loadgen.workloads.base import NotedWorkload
     from loadgen.workloads.build import build_workload
 
     loaded = _load(scenario, options)
     for spec in loaded.scenario.workloads:
-        build_workload(spec, seed=loaded.scenario.seed)  # reads recordings and corpora to their last line
+        workload = build_workload(spec, seed=loaded.scenario.seed)  # reads recordings and corpora to their last line
+        for note in workload.notes if isinstance(workload, NotedWorkload) else ():
+            click.echo(f"note: {note}")
     click.echo(describe(loaded))
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--format", "format_name", default="auto", show_default=True, help="The recording's format.")
+@click.option("--json", "as_json", is_flag=True, help="All figures as JSON.")
+def trace(path: Path, format_name: str, as_json: bool) -> None:
+    """Show what is in a recording before it is replayed: lengths, gaps, sessions, prefix reuse.
+
+    FILE is a recording in any format that `kind: replay` takes, or a folder of kv-cache-tester files. Sends nothing.
+    """
+    from rich.console import Console
+
+    from loadgen.outputs.trace_report import show, to_json
+    from loadgen.scenario.model import REPLAY_FORMATS
+    from loadgen.workloads.replay.survey import survey
+
+    if format_name not in ("auto", *REPLAY_FORMATS):
+        raise UsageError(f"--format {format_name}: accepted: auto, {', '.join(REPLAY_FORMATS)}")
+    figures = survey(path, format_name)
+    if as_json:
+        click.echo(to_json(figures))
+    else:
+        show(figures, Console())
 
 
 cli.add_command(simulate)
