@@ -163,6 +163,24 @@ def open_loop(repeat: int, work: Path) -> list[Number]:
     ]
 
 
+def long_prompts(repeat: int, work: Path) -> list[Number]:
+    """Prompts of 100,000 tokens over eight streams: none may delay the first request, its own reply or the others'."""
+    plan, case = plan_of("long_prompts"), "long_prompts"
+    runs = list(_loadgen_runs("long_prompts", repeat, work))
+    began = [(run.began_ns - run.watched.started_ns) / 1e9 for run in runs]
+    errors = [_ttft_errors_ns(run) for run in runs]
+    lags = [run.summary.generator.schedule_lag_s for run in runs]
+    n = f"{len(runs[0].records)} prompts a run, {plan.streams} streams"
+    return [
+        Number(case, "from `loadgen run` to the load's first request", "s", list(began), 3.0, "all on one core"),
+        Number(case, "TTFT (service) above the server's own, p50", "ms", [_ms(e, 50) for e in errors], 3.0, n),
+        Number(case, "TTFT (service) above the server's own, p95", "ms", [_ms(e, 95) for e in errors], 3.0),
+        Number(case, "ITL p99, distance from the server's", "ms", _scaled(_itl_error_s(r, 0.99) for r in runs), 3.0),
+        Number(case, "schedule lag p95", "ms", _scaled(None if lag is None else lag.p95 for lag in lags)),
+        _others(case, runs),
+    ]
+
+
 def memory(_repeat: int, work: Path) -> list[Number]:
     """A worker's memory after 10,000 and after 100,000 requests; once, for it lasts longest and varies least."""
     case = "memory"
@@ -205,6 +223,7 @@ CASES: dict[str, Case] = {
         streams_2000,
         offered_100000,
         open_loop,
+        long_prompts,
         memory,
         startup,
     )
