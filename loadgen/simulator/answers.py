@@ -5,10 +5,11 @@ or HTTP.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from loadgen.simulator.dialects import Dialect, RefusedError
+from loadgen.simulator.timing import Profile
 from loadgen.simulator.tokens import Prefix, PromptReader, output_tokens, seed_of, stop_length, tokenise
 from loadgen.simulator.tools import Call, make_calls
 from loadgen.simulator.wire import AnswerRequest, ChatRequest, CompletionRequest
@@ -37,7 +38,7 @@ class Answer:
     """prompt_tokens: with the marker that opens the assistant's turn. blocks: of prompt and answer. pieces: its tokens.
 
     reasoning_tokens: how many of the first are thought; text_tokens: how many after those are text; the rest is
-    `calls`, maybe cut off. reason: the finish reason.
+    `calls`, maybe cut off. reason: the finish reason. unit_tokens: as a Job has them.
     """
 
     prompt_tokens: int
@@ -47,6 +48,7 @@ class Answer:
     text_tokens: int
     calls: list[Call]
     reason: str
+    unit_tokens: int = 0
 
     @property
     def reasoning(self) -> str:
@@ -62,17 +64,28 @@ class Answer:
 class Author:
     """Makes answers for one server."""
 
-    def __init__(self, dialect: Dialect, dials: Dials, *, block_tokens: int, context_length: int, seed: int) -> None:
+    def __init__(self, dialect: Dialect, dials: Dials, profile: Profile, seed: int) -> None:
         self._dialect = dialect
         self._dials = dials
-        self._context_length = context_length
+        self._context_length = profile.context_length
+        self._whole_units = profile.whole_units
         self._seed = seed
-        self._reader = PromptReader(block_tokens)
+        self._reader = PromptReader(profile.block_tokens)
 
     def answer_chat(self, chat: ChatRequest) -> Answer:
         """The answer to a chat request. Raises RefusedError where a message is amiss or the context too short."""
-        rendered = chat.rendered()
         self._check_reasoning(chat)
+        rendered = chat.rendered()
+        if not self._whole_units:
+            return self._answer(chat, rendered)
+        unit_tokens = self._reader.unit_tokens(rendered, chat.salt)
+        answer = self._answer(chat, rendered)
+        self._reader.note_unit(rendered, answer.prompt_tokens - 1, chat.salt)
+        said = ("assistant", "".join(answer.pieces))
+        self._reader.note_unit([*rendered, said], answer.prompt_tokens + len(answer.pieces), chat.salt)
+        return replace(answer, unit_tokens=unit_tokens)
+
+    def _answer(self, chat: ChatRequest, rendered: list[tuple[str, str]]) -> Answer:
         prompt = self._reader.read(rendered, chat.salt)
         # One token more than the messages: the marker that opens the assistant's turn.
         room = self._room(chat, prompt.tokens + 1, "messages")

@@ -28,6 +28,8 @@ class Job:
     """One request inside the engine: what it needs, and how far it is.
 
     blocks: chained hashes of the full blocks of prompt and output, in order; empty where nothing is ever shared.
+    unit_tokens: the longest whole prefix of an earlier request or answer that the prompt begins with; counts only where
+    the profile's cache has whole units.
     cached_tokens: prompt tokens found in the cache, admitted_step: index of its first step; set at admission.
     first_step: index of the step that ended with its first token, None before that.
     """
@@ -43,14 +45,18 @@ class Job:
         "private",
         "prompt_tokens",
         "state",
+        "unit_tokens",
     )
 
-    def __init__(self, prompt_tokens: int, output_tokens: int, blocks: Sequence[int] = ()) -> None:
+    def __init__(
+        self, prompt_tokens: int, output_tokens: int, blocks: Sequence[int] = (), *, unit_tokens: int = 0
+    ) -> None:
         if prompt_tokens < 1 or output_tokens < 1:
             raise ValueError("a request has at least one token of prompt and one of output")
         self.prompt_tokens = prompt_tokens
         self.output_tokens = output_tokens
         self.blocks = blocks
+        self.unit_tokens = unit_tokens
         self.state: Literal["new", "waiting", "prefill", "decode", "done"] = "new"
         self.cached_tokens = 0
         self.admitted_step: int | None = None
@@ -166,7 +172,7 @@ class Engine:
         size = self.profile.block_tokens
         # The last prompt token is always computed: its output is the first token.
         usable = job.blocks[: (job.prompt_tokens - 1) // size]
-        hits = self.cache.hits(usable)
+        hits = self.cache.hits(usable, job.unit_tokens // size)
         private = -(-(job.prompt_tokens + job.output_tokens) // size) - hits
         if not self.cache.admit(job.blocks[:hits], private):
             return None
@@ -209,7 +215,6 @@ class Engine:
         full = min(computed_tokens // self.profile.block_tokens, len(job.blocks))
         fresh = job.blocks[job.held : full]
         self.cache.commit(fresh)
-        self.cache.end_unit(job.blocks, full)
         job.held += len(fresh)
         job.private -= len(fresh)
 
@@ -220,12 +225,14 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class SimRequest:
-    """One request for `simulate`. blocks: chained hashes of its full blocks, where prefixes are shared."""
+    """One request for `simulate`. blocks: chained hashes of its full blocks, where prefixes are shared; unit_tokens: as
+    a Job has them."""
 
     arrival_s: float
     prompt_tokens: int
     output_tokens: int
     blocks: Sequence[int] = ()
+    unit_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +255,10 @@ def simulate(requests: Iterable[SimRequest], profile: Profile, seed: int) -> lis
     """
     engine, waits = Engine(profile, seed), profile.queue_waits(seed)
     ordered = sorted(requests, key=lambda request: request.arrival_s)
-    jobs = [Job(request.prompt_tokens, request.output_tokens, request.blocks) for request in ordered]
+    jobs = [
+        Job(request.prompt_tokens, request.output_tokens, request.blocks, unit_tokens=request.unit_tokens)
+        for request in ordered
+    ]
     line = sorted((request.arrival_s + next(waits), place) for place, request in enumerate(ordered))
     begins, ends = array("d"), array("d")
     now_s, following = 0.0, 0

@@ -6,7 +6,7 @@ Called by batching.py; knows nothing of time.
 
 With `whole_units` it follows DeepSeek's rule (its page on context caching): what is kept are whole prefixes, which end
 where a prompt or an answer ended, or where two requests were seen to part. So after A+B, A+C hits nothing but shows
-that A is shared, and A+D hits A.
+that A is shared, and A+D hits A. The first kind its caller knows (tokens.py), for it may end inside of a block.
 """
 
 from collections import OrderedDict
@@ -33,23 +33,20 @@ class BlockCache:
         """Blocks that nobody holds and a later request may hit."""
         return len(self._idle)
 
-    def hits(self, hashes: Sequence[int]) -> int:
-        """How many leading blocks of `hashes` can be used."""
+    def hits(self, hashes: Sequence[int], unit: int = 0) -> int:
+        """How many leading blocks of `hashes` can be used. unit: so many of them are a whole prefix known before."""
         shared, ends = self.shared(hashes), self._unit_ends
-        if ends is not None:
-            while shared and hashes[shared - 1] not in ends:
-                shared -= 1
-        return shared
-
-    def end_unit(self, blocks: Sequence[int], count: int) -> None:
-        """The first `count` of `blocks` are a prefix by themselves, as whole units go; nothing where there are none."""
-        if self._unit_ends is not None and count:
-            self._unit_ends.add(blocks[count - 1])
+        if ends is None:
+            return shared
+        usable, least = shared, unit if unit <= shared else 0
+        while usable > least and hashes[usable - 1] not in ends:
+            usable -= 1
+        return usable
 
     def part(self, hashes: Sequence[int]) -> None:
         """A request with these blocks came: where it parts from what is known, a unit ends."""
-        if self._unit_ends is not None:
-            self.end_unit(hashes, self.shared(hashes))
+        if self._unit_ends is not None and (shared := self.shared(hashes)):
+            self._unit_ends.add(hashes[shared - 1])
 
     def shared(self, hashes: Sequence[int]) -> int:
         """How many leading blocks of `hashes` are in the cache, of whatever unit."""

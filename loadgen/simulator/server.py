@@ -44,13 +44,7 @@ class Simulator:
         key = settings.api_key
         self._authorization = None if key is None else f"Bearer {key}".encode()
         self._engine = Engine(profile, settings.seed)
-        self._author = Author(
-            settings.dialect,
-            settings.dials,
-            block_tokens=profile.block_tokens,
-            context_length=profile.context_length,
-            seed=settings.seed,
-        )
+        self._author = Author(settings.dialect, settings.dials, profile, settings.seed)
         self._waits = profile.queue_waits(settings.seed)
         self._in_front = 0
         self._faults = FaultPlan(settings.faults, settings.seed)

@@ -17,7 +17,7 @@ class Ticket:
 
     def __init__(self, answer: Answer, received_ns: int, *, streamed: bool) -> None:
         self.answer = answer
-        self.job = Job(answer.prompt_tokens, len(answer.pieces), answer.blocks)
+        self.job = Job(answer.prompt_tokens, len(answer.pieces), answer.blocks, unit_tokens=answer.unit_tokens)
         self.received_ns = received_ns
         self.streamed = streamed
         self.first_ns = received_ns

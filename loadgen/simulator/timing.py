@@ -127,7 +127,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         # (github.com/brand-o/normiebench, issue 3). A KV token is 32 layers * 8 heads * 128 * 2 * 2 B = 131 kB, read at
         # 120 GB/s. Assumed: four slots, 32k of context, 3 ms a sequence; 16-token cache units (llama.cpp has no units).
         "laptop": Profile(
-            prefill_tokens_per_s=225,
+            prefill_tokens_per_s=230,
             prefill_overhead_s=0.005,
             step_base_s=0.048,
             decode_per_sequence_s=0.003,

@@ -28,6 +28,7 @@ _ENGLISH = (
 # Each is one piece with the space before it, and needs no JSON escape.
 _WORDS = tuple(f" {word}" for word in _ENGLISH.split())
 _REMEMBERED_PROMPTS = 512
+_REMEMBERED_UNITS = 65_536
 
 
 def tokenise(text: str) -> list[str]:
@@ -80,23 +81,31 @@ class PromptReader:
     def __init__(self, block_tokens: int) -> None:
         self._block_tokens = block_tokens
         self._seen: OrderedDict[int, Prefix] = OrderedDict()
+        self._units: OrderedDict[int, int] = OrderedDict()
 
     def read(self, messages: Sequence[tuple[str, str]], salt: str = "") -> Prefix:
         """The prompt that `messages`, pairs of (role, text), make; prompts of different salts share no block."""
-        digests, digest = [], hash(salt)
-        for message in messages:
-            digest = hash((digest, message))
-            digests.append(digest)
+        digests = _digests(messages, salt)
         known = next((n for n in range(len(digests), 0, -1) if digests[n - 1] in self._seen), 0)
         prefix = self._seen[digests[known - 1]] if known else nothing(salt)
         if known < len(messages):
             pieces = [piece for role, text in messages[known:] for piece in _rendered(role, text)]
             prefix = prefix.extended(pieces, self._block_tokens)
-        self._seen[digest] = prefix
-        self._seen.move_to_end(digest)
+        self._seen[digests[-1]] = prefix
+        self._seen.move_to_end(digests[-1])
         if len(self._seen) > _REMEMBERED_PROMPTS:
             self._seen.popitem(last=False)
         return prefix
+
+    def unit_tokens(self, messages: Sequence[tuple[str, str]], salt: str = "") -> int:
+        """The longest prompt, or prompt and answer, noted before that these messages begin with, in tokens."""
+        return max((self._units.get(digest, 0) for digest in _digests(messages, salt)), default=0)
+
+    def note_unit(self, messages: Sequence[tuple[str, str]], tokens: int, salt: str = "") -> None:
+        """These messages, of so many tokens, are a whole that later prompts may begin with."""
+        self._units[_digests(messages, salt)[-1]] = tokens
+        if len(self._units) > _REMEMBERED_UNITS:
+            self._units.popitem(last=False)
 
     def read_plain(self, prompt: str | Sequence[int], salt: str = "") -> Prefix:
         """A prompt without a chat template: text, or token ids."""
@@ -110,6 +119,15 @@ class PromptReader:
     def answered(self, prompt: Prefix, output: Iterable[str]) -> Prefix:
         """`prompt` and the turn that answers it, as the next prompt of the conversation will have it."""
         return prompt.extended([_marker("assistant"), *output], self._block_tokens)
+
+
+def _digests(messages: Sequence[tuple[str, str]], salt: str) -> list[int]:
+    """For each message a digest of the conversation up to its end."""
+    digests, digest = [], hash(salt)
+    for message in messages:
+        digest = hash((digest, message))
+        digests.append(digest)
+    return digests
 
 
 def seed_of(messages: Sequence[tuple[str, str]], seed: int) -> int:

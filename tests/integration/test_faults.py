@@ -26,9 +26,9 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 
 def load_it(folder: Path, simulator: SimulatorProcess, **parts: Any) -> Heard:
-    """TURNS turns in a quarter of a second; that each was sent, counted once and let go of by the server."""
+    """TURNS turns in a tenth of a second; that each was sent, counted once and let go of by the server."""
     before = received(simulator)
-    scenario = scenario_of(folder, load=open_load(TURNS * 4, "250ms"), **parts)
+    scenario = scenario_of(folder, load=open_load(TURNS * 10, "100ms"), **parts)
     heard = uvloop.run(run_to_the_end(scenario, simulator.url))
     counted = heard.aggregate.counted()
     assert not heard.bugs

@@ -81,3 +81,35 @@ def test_no_history_overfills_it_or_leaks_a_block() -> None:
     for held, private in running:
         cache.release(held, private)
     assert cache.pinned == 0
+
+
+def _asked(cache: BlockCache, blocks: list[int], unit: int = 0) -> int:
+    """How much of a prompt of these blocks is found; afterwards it is known."""
+    hits = cache.hits(blocks, unit)
+    assert cache.admit(blocks[:hits], len(blocks) - hits)
+    cache.part(blocks)
+    cache.commit(blocks[hits:])
+    cache.release(blocks, 0)
+    return hits
+
+
+def test_whole_units_are_hit_as_a_whole_or_not_at_all() -> None:
+    cache = BlockCache(100, whole_units=True)
+    a = [1, 2, 3]
+    assert _asked(cache, [*a, 11]) == 0
+    assert _asked(cache, [*a, 12]) == 0, "A+C does not match the whole of A+B"
+    assert _asked(cache, [*a, 13]) == 3, "by then A is known to be shared"
+    assert _asked(cache, [*a, 11, 14], unit=4) == 4, "A+B is a unit of its own"
+    assert _asked(cache, [21, 22], unit=2) == 0, "a unit whose blocks are gone is none"
+
+
+def test_without_units_the_common_prefix_is_hit_at_once() -> None:
+    cache = BlockCache(100)
+    assert [_asked(cache, [1, 2, 3, last]) for last in (11, 12, 13)] == [0, 3, 3]
+
+
+def test_an_evicted_units_end_is_forgotten() -> None:
+    cache = BlockCache(8, whole_units=True)
+    prompts = ([1, 2, 3], [1, 2, 4], list(range(11, 19)), [1, 2, 3], [1, 2, 4])
+    assert [_asked(cache, blocks) for blocks in prompts] == [0, 0, 0, 0, 0]
+    assert _asked(cache, [1, 2, 9]) == 2

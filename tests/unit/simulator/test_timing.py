@@ -1,5 +1,6 @@
 """The timing model: what a step costs."""
 
+from dataclasses import replace
 from random import Random
 from statistics import fmean
 
@@ -55,3 +56,35 @@ def test_the_default_profile_feels_like_a_laptop() -> None:
     tpot_s = (alone.token_s[-1] - alone.token_s[0]) / 99
     crowded_s = PROFILES["default"].step_s(prefill_tokens=0, new_requests=0, sequences=48, kv_tokens=48 * 300)
     assert 0.015 < tpot_s < crowded_s < 0.025
+
+
+def test_waits_in_front_of_the_engine_are_lognormal_and_part_of_the_time_to_first_token() -> None:
+    profile = _profile(queue_median_s=0.5, queue_sigma=0.5)
+    waits = profile.queue_waits(1)
+    drawn = sorted(next(waits) for _ in range(2001))
+    assert drawn[1000] == pytest.approx(0.5, rel=0.1)
+    results = simulate([SimRequest(float(number), 10, 2) for number in range(50)], profile, seed=1)
+    assert min(result.queued_s for result in results if result.queued_s is not None) > 0.1
+    assert next(_profile().queue_waits(1)) == 0.0
+
+
+def _alone(name: str, prompt_tokens: int) -> tuple[float, float]:
+    """TTFT and TPOT of one request on an idle engine, in seconds."""
+    (result,) = simulate([SimRequest(0.0, prompt_tokens, 101)], replace(PROFILES[name], jitter_sigma=0.0), seed=1)
+    assert result.token_s is not None
+    return result.token_s[0], (result.token_s[-1] - result.token_s[0]) / 100
+
+
+def test_the_named_profiles_do_what_they_say() -> None:
+    ttft_s, tpot_s = _alone("laptop", 512)
+    assert 512 / ttft_s == pytest.approx(225, rel=0.05)
+    assert 1 / tpot_s == pytest.approx(20, rel=0.1)
+    ttft_s, tpot_s = _alone("h100", 2800)
+    assert ttft_s == pytest.approx(0.108, rel=0.1)
+    assert 1 / tpot_s == pytest.approx(145, rel=0.1)
+    profile = PROFILES["h100"]
+    full_s = profile.step_s(prefill_tokens=0, new_requests=0, sequences=256, kv_tokens=256 * 1000)
+    assert 12_000 < 256 / full_s < 20_000
+    ttft_s, tpot_s = _alone("deepseek", 1000)
+    assert ttft_s > 0.08
+    assert 1 / tpot_s == pytest.approx(50, rel=0.1)
