@@ -23,10 +23,10 @@ class Received:
 class RecordingServer:
     """A context manager, serving from threads of this process. `url` ends in no slash.
 
-    models: what /v1/models lists. usage: whether token counts are told. status: of every chat reply. text: the pieces of an answer, a chunk each. holds:
-    chat requests get no answer until the server is closed; holds_after: all but so many of the first. failures:
-    statuses and headers of the first replies, before the others are as they should be. owned_by, pages, server: what
-    the server says of itself in /v1/models, at other paths, and in its Server header.
+    models: what /v1/models lists. usage: whether counts are told. status: of every chat reply. text: the pieces of
+    an answer, a chunk each. holds: chat requests get no answer until the server is closed; holds_after: all but so many
+    of the first. failures: statuses and headers of the first replies, before the others are as they should be.
+    owned_by, pages, server: what the server says of itself in /v1/models, at other paths, and in its Server header.
     """
 
     models: tuple[str, ...] = ("recorded",)
