@@ -40,9 +40,9 @@ def load_it(folder: Path, simulator: SimulatorProcess, **parts: Any) -> Heard:
     return heard
 
 
-def struck(fault: str, **more: Any) -> dict[str, Any]:
-    """A target whose every request is struck by this fault."""
-    return {"target": {"headers": {"X-Loadgen-Fault": fault}, "timeout": PATIENCE} | more}
+def struck(fault: str, *, stream: bool = True) -> dict[str, Any]:
+    """Requests that are all struck by this fault."""
+    return {"request": {"stream": stream, "extra_body": {"loadgen_fault": fault}}, "target": {"timeout": PATIENCE}}
 
 
 @pytest.mark.parametrize(
@@ -104,12 +104,12 @@ def test_what_only_takes_time_is_ok_and_takes_it(
 def test_replies_that_are_not_streamed_break_too(
     fault: str, outcome: str, tmp_path: Path, simulator: SimulatorProcess
 ) -> None:
-    heard = load_it(tmp_path, simulator, request={"stream": False}, **struck(fault))
+    heard = load_it(tmp_path, simulator, **struck(fault, stream=False))
     assert heard.outcomes() == {outcome: TURNS}
 
 
-def test_a_members_fault_strikes_as_a_headers_does(tmp_path: Path, simulator: SimulatorProcess) -> None:
-    heard = load_it(tmp_path, simulator, request={"extra_body": {"loadgen_fault": "truncate"}})
+def test_a_headers_fault_strikes_as_a_members_does(tmp_path: Path, simulator: SimulatorProcess) -> None:
+    heard = load_it(tmp_path, simulator, target={"headers": {"X-Loadgen-Fault": "truncate"}})
     assert heard.outcomes() == {"truncated": TURNS}
 
 
