@@ -30,7 +30,7 @@ from loadgen.metrics.cost import Meter, Purse, Reserve
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.recorder import Recorder
 from loadgen.scenario.model import Scenario, scenario_from_json
-from loadgen.workloads.base import Workload
+from loadgen.workloads.base import NotedWorkload, Workload
 from loadgen.workloads.build import build_workload
 from loadgen.workloads.sizing import resize_all
 
@@ -98,6 +98,13 @@ class Engine:
     def run_id(self) -> str:
         """The run this engine was made for."""
         return self._order.run_id
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of what the workloads were built from."""
+        return tuple(
+            note for workload in self._workloads if isinstance(workload, NotedWorkload) for note in workload.notes
+        )
 
     async def start(self, order: StartOrder) -> None:
         """Begin. Must be called on the loop that runs the load."""

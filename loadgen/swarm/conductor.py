@@ -116,6 +116,8 @@ class Conductor:
         ready = msgspec.msgpack.decode(msg.data, type=Ready)
         if ready.run_id == self.run_id:
             self._ready[msg.node_id] = ready
+            # All workers read the same recordings, and each says the same of them.
+            self.notes += [note for note in ready.notes if note not in self.notes]
             self._changed.set()
 
     def _on_report(self, environment: object, msg: Message, **_: Any) -> None:  # noqa: ARG002
