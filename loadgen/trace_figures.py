@@ -16,7 +16,7 @@ _STEP = math.log(1.005)
 class Spread:
     """Figures of many values. n, mean, min, max and cv are exact, quantiles (nearest rank) within 0.25 %.
 
-    cv: standard deviation over mean; None for a mean of 0. bars: how many values lie in each of up to 40 equal steps
+    cv: standard deviation over mean; None for a mean of 0. bars: how many values lie in each of up to 32 equal steps
     of the logarithm, from min (or the least above 0) to max.
     """
 
@@ -57,7 +57,7 @@ class Tally:
         else:
             self._zeros += 1
 
-    def spread(self, bars: int = 40) -> Spread | None:
+    def spread(self, bars: int = 32) -> Spread | None:
         """The figures; None where nothing was counted."""
         if not self.n:
             return None

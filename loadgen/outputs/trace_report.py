@@ -35,7 +35,7 @@ def show(figures: TraceFigures, console: Console) -> None:
         table.add_row(name, *_cells(spread, unit))
     console.print(table)
     bars = Table(box=None, pad_edge=False)
-    for column in ("how many, on a log scale", "from", "", "to"):
+    for column in ("distribution (log)", "from", "", "to"):
         bars.add_column(column, no_wrap=True, justify="right" if column == "from" else "left")
     for name, spread, unit in rows:
         if spread.max > spread.min:
