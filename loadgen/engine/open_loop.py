@@ -46,11 +46,18 @@ class OpenLoop:
         self._share = 0
         self._planned = 0
 
-    def deal(self, permits: tuple[int, ...], epoch: int, from_s: float) -> None:  # noqa: ARG002 - the closed loop needs it
+    def deal(
+        self,
+        permits: tuple[int, ...],
+        epoch: int,  # noqa: ARG002 - the closed loop needs it, and permit_count
+        from_s: float,
+        permit_count: int | None = None,  # noqa: ARG002 - arrivals are dealt over the same number all along
+    ) -> None:
         """Take over these permits for the arrivals due from `from_s` on, in seconds from the run's start."""
         self._deals.append((self._origin_ns + round(from_s * 1e9), frozenset(permits)))
-        # At least one, so that a small limit over many workers does not become none at all.
-        self._share = max(1, self._max_in_flight * len(permits) // self._permit_count)
+        if permits:  # what is planned already starts in any case, and must not be dropped
+            # At least one, so that a small limit over many workers does not become none at all.
+            self._share = max(1, self._max_in_flight * len(permits) // self._permit_count)
 
     async def run(self) -> None:
         """Walk the sequence to its end; returns when the last arrival has been launched or dropped."""

@@ -7,7 +7,7 @@ than what came since the last snapshot. Every definition here is that of docs/me
 
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from operator import sub
 from typing import NamedTuple, get_args
 
@@ -98,8 +98,10 @@ class _Delta:
 class Recorder:
     """One per worker, on its event loop's thread. `begin()` comes before anything is recorded."""
 
-    def __init__(self, plan: RunPlan, worker: str) -> None:
+    def __init__(self, plan: RunPlan, worker: str, writes: Callable[[str], bool] | None = None) -> None:
+        """writes: whether the turns of a session get record lines (None: all do); they count in any case."""
         self._plan = plan
+        self._writes = writes
         self._worker = worker
         self._workloads = {name: index for index, name in enumerate(plan.workloads)}
         self._origin_ns = 0
@@ -250,6 +252,8 @@ class Recorder:
 
         Offsets are integer ns over 1e9: the nearest double prints with at most 9 decimals.
         """
+        if self._writes is not None and not self._writes(m.session):
+            return
         origin, intended, sent = self._origin_ns, m.intended_ns, m.sent_ns
         first = m.first_output_ns if m.streamed else None
         answer = m.first_answer_ns if m.streamed else None

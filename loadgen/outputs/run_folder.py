@@ -1,12 +1,15 @@
 """The run folder: the one place that writes a run's files, used by the master.
 
 Written so that a crash leaves what there was: whole files by way of a temporary one, logs by append and flush. A full
-disk never ends a run: what could not be written is in `problems`, and whatever comes later is still attempted.
+disk never ends a run: what could not be written is in `problems`, and whatever comes later is still attempted. Room
+for the summary is held from the start, and where not even that helps it is written somewhere else.
 """
 
 import contextlib
+import itertools
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +17,22 @@ from pathlib import Path
 from loadgen.errors import UsageError
 
 RECORDS = "records.jsonl.gz"
+# Taken at the start and given back for the last files: summary and histograms, some 100 kB, and what else there may be.
+_RESERVE = ".reserve"
+_RESERVE_BYTES = 2 * 1024 * 1024
 
 
 def default_path(scenario: str, now: datetime | None = None) -> Path:
     """`runs/<UTC time>-<scenario>`, with what no file name should hold replaced by a dash."""
     stamp = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return Path("runs") / f"{stamp}-{re.sub(r'[^A-Za-z0-9._-]+', '-', scenario).strip('-.') or 'run'}"
+    name = f"{stamp}-{re.sub(r'[^A-Za-z0-9._-]+', '-', scenario).strip('-.') or 'run'}"
+    return free_path(Path("runs") / name)
+
+
+def free_path(path: Path) -> Path:
+    """This path, or the first of `path-2`, `path-3`, ... where nothing is yet: a second run within the same second."""
+    numbers = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+    return next(candidate for candidate in itertools.chain([path], numbers) if not candidate.exists())
 
 
 class RunFolder:
@@ -28,7 +41,11 @@ class RunFolder:
     Raises UsageError where the folder holds files already or can't be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, rotate_bytes: int | None = None, keep: int = 1) -> None:
+        """rotate_bytes: records beyond so many begin another file (None: never); keep: how many files at most."""
+        self._rotate_bytes = rotate_bytes
+        self._keep = keep
+        self._rotated = 0
         self.path = path
         self.problems: list[str] = []
         self._records_bytes = 0
@@ -53,6 +70,7 @@ class RunFolder:
         if not member or not self._records_whole:
             return
         try:
+            self._rotate(len(member))
             with (self.path / RECORDS).open("ab") as log:
                 log.write(member)
         except OSError as error:
@@ -62,11 +80,57 @@ class RunFolder:
             return
         self._records_bytes += len(member)
 
+    def _rotate(self, coming: int) -> None:
+        """Begin another file where this one would grow too large, and let the oldest go."""
+        if self._rotate_bytes is None or not self._records_bytes or self._records_bytes + coming <= self._rotate_bytes:
+            return
+        self._rotated += 1
+        (self.path / RECORDS).rename(self._numbered(self._rotated))
+        self._records_bytes = 0
+        if self._rotated >= self._keep:
+            self._numbered(self._rotated - self._keep + 1).unlink()
+
+    def _numbered(self, number: int) -> Path:
+        """The name of the number-th file of records, from 1, once it is full."""
+        return self.path / f"records.{number}.jsonl.gz"
+
+    @property
+    def records_note(self) -> str | None:
+        """What a reader of the records must know: how many files are no longer there."""
+        gone = max(0, self._rotated - self._keep + 1)
+        return f"records: the first {gone} of {self._rotated + 1} files were deleted (records.keep)" if gone else None
+
     def _take_back(self) -> None:
         try:
             os.truncate(self.path / RECORDS, self._records_bytes)
         except OSError as error:
             self._note(RECORDS, error, "its last gzip member may be cut")
+
+    def reserve(self) -> None:
+        """Hold room for the last files, for records may fill the disk; without it where the system can't."""
+        if not hasattr(os, "posix_fallocate"):
+            return
+        path = self.path / _RESERVE
+        try:
+            with path.open("wb") as held:
+                os.posix_fallocate(held.fileno(), 0, _RESERVE_BYTES)
+        except OSError:
+            path.unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Give the room back: now come the last files."""
+        with contextlib.suppress(OSError):
+            (self.path / _RESERVE).unlink(missing_ok=True)
+
+    def rescue(self, name: str, data: bytes) -> Path | None:
+        """Write a file that found no room here into a new folder for temporary files; None where that failed too."""
+        try:
+            path = Path(tempfile.mkdtemp(prefix="loadgen-")) / name
+            path.write_bytes(data)
+        except OSError:
+            return None
+        self.problems.append(f"{name} is in {path} instead")
+        return path
 
     def write_text(self, name: str, text: str) -> bool:
         """Write a whole file, or leave what was there; False (and a problem noted) where that failed."""

@@ -12,11 +12,14 @@ _PARTS_OF_A_SECOND = {"us": 1_000_000, "ms": 1_000}
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _COUNTS = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
+_BYTES = {"": 1, "B": 1, "kB": 1_000, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000}
+
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµ]*)\s*")
 
 _DURATIONS = "a duration such as 250ms, 10s, 5m, 1h or 7d; a plain number is seconds"
 _TOKENS = "a whole number such as 200, 4k or 1M"
 _NUMBER = "a number"
+_SIZES = "a size such as 500kB, 100MB or 2GB; a plain number is bytes"
 
 
 def parse_duration(value: object) -> float:
@@ -55,6 +58,19 @@ def parse_count(value: object) -> int:
     if not math.isclose(count, rounded, rel_tol=1e-12) or count < 0:
         raise ValueError(f"{value!r} is not a whole number of 0 or more; accepted: {_TOKENS}")
     return rounded
+
+
+def parse_bytes(value: object) -> int:
+    """Bytes in `value`: a number (bytes), or text with one of the units kB, MB, GB, TB (powers of 1,000).
+
+    Raises ValueError for anything else, negative sizes included.
+    """
+    number, unit = _split(value, _SIZES)
+    if unit not in _BYTES:
+        raise ValueError(f"unknown unit {unit!r} in {value!r}; accepted: kB, MB, GB, TB")
+    if number < 0:
+        raise ValueError(f"a size can't be negative: {value!r}; accepted: {_SIZES}")
+    return round(number * _BYTES[unit])
 
 
 def parse_number(value: object) -> float:

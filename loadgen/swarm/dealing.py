@@ -14,7 +14,8 @@ def deal_permits(
     """
     if not counts:
         return {}
-    dealt = {worker: list(held.get(worker, ()))[: counts[worker]] for worker in sorted(counts)}
+    kept = {worker: [permit for permit in held.get(worker, ()) if permit < total] for worker in sorted(counts)}
+    dealt = {worker: permits[: counts[worker]] for worker, permits in kept.items()}
     taken = {permit for permits in dealt.values() for permit in permits}
     for permit in range(total):
         if permit in taken:

@@ -11,10 +11,12 @@ from locust.stats import StatsError
 
 from loadgen import __version__
 from loadgen.metrics.live import EndToEnd
+from loadgen.swarm.messages import REFUSE, Note, pack
 
 logger = logging.getLogger(__name__)
 
 LOCAL_WORKER = "local"
+_KEPT_SECONDS = 60
 
 
 class LocustSwarm:
@@ -28,8 +30,10 @@ class LocustSwarm:
         """This worker has said hello: it listens to our messages now. One of another version gets no work."""
         if version == __version__:
             self._listening.add(worker)
-        else:
-            logger.error("worker %s runs loadgen %s, not %s: it gets no work", worker, version, __version__)
+            return
+        logger.error("worker %s runs loadgen %s, not %s: it gets no work", worker, version, __version__)
+        text = f"this is loadgen {version}, and the master's is {__version__}: install the same on both"
+        self.send(REFUSE, pack(Note("", text)), worker)
 
     def permit_counts(self) -> dict[str, int]:
         """See Swarm."""
@@ -38,6 +42,11 @@ class LocustSwarm:
             return {LOCAL_WORKER: runner.user_count if runner is not None else 0}
         living = self.workers()
         return {node.id: node.user_count for node in runner.clients.all if node.id in living}
+
+    def wanted(self) -> int:
+        """See Swarm."""
+        runner = self._environment.runner
+        return runner.target_user_count if runner is not None else 0
 
     def workers(self) -> set[str]:
         """See Swarm."""
@@ -77,6 +86,10 @@ def _fill(entry: Any, part: EndToEnd) -> None:
     entry.num_failures += failed
     entry.num_reqs_per_sec[int(now_s)] += part.ok + failed
     entry.num_fail_per_sec[int(now_s)] += failed
+    for per_second in (entry.num_reqs_per_sec, entry.num_fail_per_sec):
+        # Locust keeps every second of a run, and looks at the last twelve.
+        for second in [at for at in per_second if at < now_s - _KEPT_SECONDS]:
+            del per_second[second]
     entry.last_request_timestamp = now_s
     for value_ms, count in part.values_ms:
         entry.response_times[value_ms] += count

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gevent
 import msgspec
 from locust.env import Environment
 
-from loadgen import __version__
 from loadgen.metrics.live import snapshot_e2e
 from loadgen.metrics.snapshot import Snapshot
 from loadgen.scenario.loader import LoadedScenario
@@ -36,13 +34,15 @@ def permits_for(loaded: LoadedScenario, workers: int) -> int:
 class Master:
     """Attach to a master's (or a single process's) Environment once its runner exists; before the hub runs again."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, *, fills_stats: bool = True) -> None:
+        """fills_stats: whether Locust's own statistics are wanted, for its UI or its reports."""
         self._environment = environment
+        self._fills_stats = fills_stats
         self._run: Run | None = None
         self.swarm = LocustSwarm(environment)
         runner = environment.runner
         assert runner is not None
-        for kind in (messages.READY, messages.SNAPSHOT, messages.EXHAUSTED, messages.BUG):
+        for kind in messages.OF_A_RUN:
             runner.register_message(kind, self._forward(kind))
         runner.register_message(messages.HELLO, self._on_hello)
         environment.events.test_stopping.add_listener(self._on_stopping)  # type: ignore[no-untyped-call]
@@ -64,7 +64,8 @@ class Master:
         return self._run
 
     def _fill_stats(self, snapshot: Snapshot, conductor: Conductor) -> None:
-        fill_locust_stats(self._environment, snapshot_e2e(snapshot, conductor.aggregate.plan))
+        if self._fills_stats:
+            fill_locust_stats(self._environment, snapshot_e2e(snapshot, conductor.aggregate.plan))
 
     def _forward(self, kind: str) -> Callable[..., None]:
         def forward(environment: Environment, msg: Any, **_: Any) -> None:
@@ -76,8 +77,6 @@ class Master:
     def _on_hello(self, environment: Environment, msg: Any, **_: Any) -> None:  # noqa: ARG002 - Locust's signature
         hello = msgspec.msgpack.decode(msg.data, type=messages.Hello)
         self.swarm.hear(msg.node_id, hello.version)
-        if hello.version == __version__ and self._run is not None and self._run.conductor.begun:
-            gevent.spawn(self._run.conductor.admit, msg.node_id)
 
     def _on_stopping(self, **_: Any) -> None:
         # Locust waits for its listeners: what is in flight drains here, before it says quit to the workers.

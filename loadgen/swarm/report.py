@@ -1,5 +1,6 @@
 """What is left of a run: its summary and the files of its folder, written once the last snapshot is in."""
 
+import sys
 from datetime import UTC, datetime
 
 import msgspec
@@ -11,13 +12,15 @@ from loadgen.metrics.summary import RunInfo, Summary
 from loadgen.outputs.environment import environment, write_environment
 from loadgen.outputs.hlog import write_hlog
 from loadgen.outputs.run_folder import RunFolder
-from loadgen.outputs.summary_json import write_summary
+from loadgen.outputs.summary_json import NAME, to_json, write_summary
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.swarm.conductor import Conductor
+from loadgen.swarm.losses import loss_note
 
 
 def write_inputs(folder: RunFolder, loaded: LoadedScenario, ahead: Ahead, command: tuple[str, ...]) -> None:
     """What went in: scenario.yaml and environment.json. Written before the load, so that a crash leaves them."""
+    folder.reserve()
     folder.write_text("scenario.yaml", loaded.redacted_yaml())
     facts = environment(command, msgspec.to_builtins(ahead.findings))
     found = {"calibration": ahead.calibration.found, "forecast": ahead.forecast}
@@ -28,6 +31,7 @@ def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, notes: 
     """What came out: summary.json and histograms.hlog; the records are there already. notes: for run.notes."""
     invalid = ["every worker was lost, and the load with them"] if conductor.deserted else []
     scenario, aggregate, findings = conductor.scenario, conductor.aggregate, ahead.findings
+    losses = conductor.losses()
     started_s = (conductor.start_unix_ns or 0) / 1e9
     info = RunInfo(
         id=conductor.run_id,
@@ -41,11 +45,15 @@ def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, notes: 
         transport=scenario.target.measured_by,
         workers=conductor.worker_count,
         version=__version__,
-        notes=notes,
+        notes=[*notes, *conductor.notes, *map(loss_note, losses), *filter(None, [folder.records_note])],
+        losses=losses,
     )
     summary = summarize(
         aggregate, info, slos=scenario.slos, ended_s=aggregate.elapsed_s, invalid=invalid, costs=ahead.basis
     )
+    folder.release()
+    if not write_summary(folder, summary) and folder.rescue(NAME, to_json(summary)) is None:
+        # The figures are what a run is for: better among the console's lines than nowhere.
+        sys.stdout.write(to_json(summary).decode())
     write_hlog(folder, aggregate, started_s)
-    write_summary(folder, summary)
     return summary

@@ -70,6 +70,7 @@ class Run:
         self._grace_s = loaded.scenario.load.grace_s
         self._interrupts = 0
         self._ending = False
+        self._conducted = False
         self._ended = Event()
         self._live: LiveConsole | None = None
         self._codes: list[ExitCode] = []
@@ -122,6 +123,7 @@ class Run:
         except LoadgenError as error:
             self._errors.print(f"error: {error}", markup=False, style="bold red", soft_wrap=True)
             self._codes.append(error.exit_code)
+        self._conducted = True
 
     def end(self) -> None:
         """Drain the workers, write what there is and show it; once. Returns when that is done, whoever began it."""
@@ -140,7 +142,10 @@ class Run:
             if not self._codes:
                 self._codes.append(ExitCode.INTERRUPTED)
             return
+        stopped = not self._conducted and not self._interrupts
         self._drain()
+        if stopped:
+            self._notes.append("stopped by Locust (its UI, or -t) before the schedule's end")
         if self._spending is not None and (self._budget_ended or self._spending.broke(self.conductor.aggregate)):
             self._notes.append(f"the load was ended early, to stay within the budget of {self._spending.limit:g} USD")
         if self._interrupts:

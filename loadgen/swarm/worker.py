@@ -4,8 +4,10 @@ Everything here runs in greenlets of the gevent hub, which is otherwise idle, ex
 engine's thread calls and which only hand over to the hub.
 """
 
+import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
@@ -22,7 +24,12 @@ from loadgen.engine.thread import EngineThread
 from loadgen.errors import ExitCode, LoadgenError
 from loadgen.swarm import messages
 from loadgen.swarm.locust_swarm import LOCAL_WORKER
-from loadgen.swarm.messages import Hello, Note, Ready, pack
+from loadgen.swarm.messages import Hello, Note, Ready, Returned, Tick, Tock, pack
+
+# The master takes a worker for gone 4 to 5 s after its last heartbeat and has its permits played by others half a
+# second later. One that hears nothing lets go of them before that, so that nothing is played twice.
+_LEASE_S = 3.0
+_LOOK_S = 0.25
 
 
 class HubOutlet:
@@ -54,19 +61,29 @@ class Worker:
         self._environment = environment
         self._engine: Engine | None = None
         self._outlet: HubOutlet | None = None
+        self._preparing = ""
         self._drained = Event()
+        self._heard_s: float | None = None
+        self._let_go_s: float | None = None
+        self.refused: str | None = None
         self._thread = EngineThread(self._on_bug)
         self._thread.start()
         runner = environment.runner
         assert runner is not None
         self._runner = runner
-        runner.register_message(messages.PREPARE, self._prepare)
+        # In a greenlet of its own: heartbeats are to be answered meanwhile.
+        runner.register_message(messages.PREPARE, self._prepare, concurrent=True)
         runner.register_message(messages.START, self._start)
         runner.register_message(messages.DEAL, self._deal)
         runner.register_message(messages.DRAIN, self._drain)
+        runner.register_message(messages.TICK, self._tell_time)
+        runner.register_message(messages.REFUSE, self._be_refused)
         environment.events.test_stopping.add_listener(self._on_stopping)  # type: ignore[no-untyped-call]
         if isinstance(runner, WorkerRunner):
+            environment.events.heartbeat_received.add_listener(self._on_heartbeat)  # type: ignore[no-untyped-call]
+            environment.events.quitting.add_listener(self.leave)  # type: ignore[no-untyped-call]
             self._send(messages.HELLO, pack(Hello(__version__)))
+            gevent.spawn(self._watch_master)
 
     @property
     def _name(self) -> str:
@@ -81,6 +98,58 @@ class Worker:
         self._thread.post(lambda: self._drain_engine(engine, DrainOrder(engine.run_id, grace_s)))
         self._drained.wait(timeout_s)
 
+    def leave(self, **_: Any) -> None:
+        """Tell the master, let it deal this worker's share to others, and end what is in flight. For SIGTERM."""
+        engine = self._engine
+        if engine is None:
+            return
+        self._drained.clear()
+        self._send(messages.LEAVING, pack(Note(engine.run_id)))
+        while self._engine is engine and not self._drained.wait(_LOOK_S):
+            if self._silent_s > _LEASE_S:
+                self.drain_now(grace_s=0.0, timeout_s=2.0)
+                return
+
+    @property
+    def _silent_s(self) -> float:
+        """For how long nothing has been heard of the master; 0 before its first heartbeat."""
+        return 0.0 if self._heard_s is None else time.monotonic() - self._heard_s
+
+    def _on_heartbeat(self, **_: Any) -> None:
+        self._heard_s = time.monotonic()
+        if self._let_go_s is not None and (engine := self._engine) is not None:
+            self._send(messages.RETURNED, pack(Returned(engine.run_id, self._let_go_s)))
+        self._let_go_s = None
+
+    def _watch_master(self) -> None:
+        """Let go of the permits while the master is not heard: it deals them to others."""
+        while True:
+            gevent.sleep(_LOOK_S)
+            engine = self._engine
+            if engine is None or self._let_go_s is not None or self._silent_s <= _LEASE_S:
+                continue
+            self._thread.post(partial(self._let_go, engine, self._heard_s))
+            gevent.sleep(_LOOK_S)
+
+    async def _let_go(self, engine: Engine, since_s: float | None) -> None:
+        if self._outlet is not None and (from_s := engine.let_go()) is not None:
+            self._outlet.post(self._note_let_go, engine, from_s, since_s)
+
+    def _note_let_go(self, engine: Engine, from_s: float, since_s: float | None) -> None:
+        if self._engine is not engine:
+            return
+        self._let_go_s = from_s
+        if self._heard_s != since_s:  # heard again in this very moment
+            self._on_heartbeat()
+
+    def _tell_time(self, environment: Environment, msg: Message, **_: Any) -> None:  # noqa: ARG002 - Locust's signature
+        tick = msgspec.msgpack.decode(msg.data, type=Tick)
+        self._send(messages.TOCK, pack(Tock(tick.run_id, tick.asked_ns, time.time_ns())))
+
+    def _be_refused(self, environment: Environment, msg: Message, **_: Any) -> None:  # noqa: ARG002
+        self.refused = msgspec.msgpack.decode(msg.data, type=Note).text
+        gevent.spawn(self._runner.quit)
+
     def _on_stopping(self, **_: Any) -> None:
         # Locust stops its workers when they have lost their master; a load that nobody watches must end. After an
         # orderly drain there is nothing left to do here. In a single process the conductor drains.
@@ -92,17 +161,20 @@ class Worker:
         if self._engine is not None:
             # A run that was never drained, because its master died: nothing of it may run on into this one.
             self.drain_now(grace_s=0.0, timeout_s=5.0)
-        self._outlet = HubOutlet(order.run_id, self._send)
-        try:
-            self._engine = Engine(order, self._name, self._outlet)
-        except LoadgenError as error:
-            self._engine = None
-            self._send(messages.READY, pack(Ready(order.run_id, str(error), error.exit_code)))
-        except Exception:
-            self._engine = None
-            self._send(messages.READY, pack(Ready(order.run_id, traceback.format_exc(), ExitCode.BUG)))
+        self._engine, self._let_go_s, self._preparing = None, None, order.run_id
+        outlet = HubOutlet(order.run_id, self._send)
+        # In a thread, for it may take minutes, and a worker whose hub stands still is taken for dead.
+        made = gevent.get_hub().threadpool.apply(_engine_or_error, (order, self._name, outlet))
+        if self._preparing != order.run_id:
+            return  # another run has been ordered meanwhile
+        if isinstance(made, Engine):
+            self._engine, self._outlet = made, outlet
+            self._send(messages.READY, pack(Ready(order.run_id, notes=made.notes)))
+        elif isinstance(made, LoadgenError):
+            self._send(messages.READY, pack(Ready(order.run_id, str(made), made.exit_code)))
         else:
-            self._send(messages.READY, pack(Ready(order.run_id)))
+            text = "".join(traceback.format_exception(made))
+            self._send(messages.READY, pack(Ready(order.run_id, text, ExitCode.BUG)))
 
     def _start(self, environment: Environment, msg: Message, **_: Any) -> None:  # noqa: ARG002
         order = msgspec.msgpack.decode(msg.data, type=StartOrder)
@@ -139,3 +211,11 @@ class Worker:
     def _on_bug(self, error: BaseException) -> None:
         if self._outlet is not None:
             self._outlet.bug(error)
+
+
+def _engine_or_error(order: RunOrder, worker: str, outlet: HubOutlet) -> Engine | Exception:
+    # Returned, for gevent prints the traceback of whatever is raised in its threads.
+    try:
+        return Engine(order, worker, outlet)
+    except Exception as error:
+        return error

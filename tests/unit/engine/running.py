@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from loadgen.arrivals import schedule_of
 from loadgen.engine.engine import Engine, run_plan
 from loadgen.engine.order import DrainOrder, RunOrder, StartOrder
 from loadgen.metrics.aggregate import Aggregate
@@ -93,7 +94,8 @@ def soon() -> int:
 async def run_to_the_end(scenario: Scenario, url: str, permits: tuple[int, ...] = tuple(range(PERMITS))) -> Heard:
     """Run one engine until it has nothing left to do."""
     worker = Worker(scenario, url)
-    await worker.start(soon(), permits, permit_count=max(PERMITS, len(permits)))
+    count = round(schedule_of(scenario.load).peak_level) if scenario.load.arrivals == "closed" else PERMITS
+    await worker.start(soon(), permits, permit_count=max(count, len(permits)))
     await asyncio.wait_for(worker.heard.done.wait(), 30)
     return await worker.drain()
 

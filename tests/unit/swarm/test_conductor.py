@@ -1,5 +1,6 @@
 """The conductor, with workers that are played by the test: what it tells them, and whom it believes."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from loadgen.metrics.snapshot import Gauges, Snapshot, encode
 from loadgen.scenario.loader import load_scenario
 from loadgen.swarm import messages
 from loadgen.swarm.conductor import Conductor, WorkerFailedError
-from loadgen.swarm.messages import Note, Ready, pack
+from loadgen.swarm.messages import Note, Ready, Tick, Tock, pack
 from tests.support.command import open_load, write_scenario
 
 RUN_ID = "run-1"
@@ -30,11 +31,17 @@ class PlayedSwarm:
         self.sent: list[tuple[str, str, bytes]] = []
         self.ready = Ready(RUN_ID)
         self.finals = True
+        self.wants: int | None = None
+        self.clocks_ahead_ns: dict[str, int] = {}
         self.conductor: Conductor | None = None
 
     def permit_counts(self) -> dict[str, int]:
         """See Swarm."""
         return dict(self.permits)
+
+    def wanted(self) -> int:
+        """See Swarm."""
+        return PERMITS if self.wants is None else self.wants
 
     def workers(self) -> set[str]:
         """See Swarm."""
@@ -47,6 +54,10 @@ class PlayedSwarm:
             self.say(messages.READY, pack(self.ready), worker)
         elif kind == messages.DRAIN and self.finals:
             self.report(worker, seq=1000, final=True)
+        elif kind == messages.TICK:
+            tick = msgspec.msgpack.decode(data, type=Tick)
+            theirs = time.time_ns() + self.clocks_ahead_ns.get(worker, 0)
+            self.say(messages.TOCK, pack(Tock(tick.run_id, tick.asked_ns, theirs)), worker)
 
     def say(self, kind: str, data: bytes, worker: str) -> None:
         """A message from a worker."""

@@ -1,0 +1,51 @@
+"""`records:` of a scenario: how much of the record log a run keeps, so that a long one stays small.
+
+records: all                         # the default: one line a turn, in one file
+records: none
+records: {sample: 0.01}              # the turns of a hundredth of the sessions, whole sessions
+records: {rotate: 100MB, keep: 10}   # at most ten files of 100 MB, the oldest goes first
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from loadgen.scenario.quantities import parse_bytes, parse_count, parse_number, shown
+from loadgen.scenario.sizes import Part
+
+
+def _as_records(value: Any) -> Any:
+    if value == "all":
+        return {}
+    if value == "none":
+        return {"sample": 0}
+    if not isinstance(value, Mapping | Part):
+        raise ValueError(f"{shown(value)} says not which; accepted: all, none, {{sample: 0.01}}, {{rotate: 100MB}}")
+    return value
+
+
+class Records(Part):
+    """sample: the share of sessions whose turns are written. rotate_bytes: when the next file begins; None for never.
+
+    keep: how many files there are at most, the one being written among them.
+    """
+
+    sample: Annotated[float, BeforeValidator(parse_number), Field(ge=0, le=1)] = 1.0
+    rotate_bytes: Annotated[int, BeforeValidator(parse_bytes), Field(ge=1)] | None = Field(default=None, alias="rotate")
+    keep: Annotated[int, BeforeValidator(parse_count), Field(ge=1)] = 10
+
+    def has(self, session: str, seed: int) -> bool:
+        """Whether this session's turns are written: the same on any number of workers, and in every run of a seed.
+
+        A session's sub-agents (`12+1`) go with it.
+        """
+        if self.sample >= 1:
+            return True
+        name = f"{seed}\0{session.partition('+')[0]}".encode()
+        drawn = int.from_bytes(blake2b(name, digest_size=8).digest(), "big") / 2.0**64
+        return drawn < self.sample
+
+
+RecordsSpec = Annotated[Records, BeforeValidator(_as_records)]
