@@ -42,6 +42,8 @@ _SMALL_CHARS = 120
 # More than this of a large corpus says no more about its pieces a character.
 _COUNTED_CHARS = 1_000_000
 _NONCES = 8
+# No tokenizer is outside of these; a count that does not grow with the text would make prompts of any length.
+_LEAST_TOKENS_A_PIECE, _MOST_TOKENS_A_PIECE = 0.1, 20.0
 
 Ask = Callable[[tuple[bytes, ...]], Awaitable[int | None]]
 """Sends messages; the prompt's tokens as the target counts them, None where it did not say."""
@@ -136,15 +138,22 @@ async def by_usage(corpus: Corpus, ask: Ask) -> Found:
     if len(known) < len(asked):
         return Found(corpus.name, "the usual ratio: a calibrating request failed", TextSizer(), spent, len(asked))
     sizer = _solve(corpus, texts, known)
+    if sizer is None:
+        why = "the usual ratio: the target's counts do not follow the text"
+        return Found(corpus.name, why, TextSizer(), spent, len(asked))
     return Found(corpus.name, "learnt from the target's usage", sizer, spent, len(asked))
 
 
-def _solve(corpus: Corpus, texts: Sequence[str], counts: Sequence[int]) -> TextSizer:
-    """The sizes behind the counts. With p tokens a piece, every prompt is opening + messages x message + p x pieces."""
+def _solve(corpus: Corpus, texts: Sequence[str], counts: Sequence[int]) -> TextSizer | None:
+    """The sizes behind the counts. With p tokens a piece, every prompt is opening + messages x message + p x pieces.
+
+    None where the counts do not follow the text.
+    """
     plain, doubled, with_nonces, conversation, with_system, *large = counts
     own = doubled - plain  # what the small text itself is, without what the template adds
     a_piece = (sum(large) - len(large) * (plain - own)) / sum(map(_pieces, texts))
-    a_piece = max(a_piece, 1e-3)  # a server that counts nothing of the text still gets texts of a finite length
+    if not _LEAST_TOKENS_A_PIECE <= a_piece <= _MOST_TOKENS_A_PIECE:
+        return None
     message = max(0.0, (conversation - plain - 1) / 2)
     return TextSizer(
         chars_per_token=_chars_a_piece(corpus) / a_piece,

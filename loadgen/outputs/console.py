@@ -18,7 +18,7 @@ from rich.text import Text
 from loadgen.metrics.histogram import Dist
 from loadgen.metrics.live import LiveView
 from loadgen.metrics.plan import RunPlan
-from loadgen.metrics.summary import Latency, Summary, WorkloadSummary
+from loadgen.metrics.summary import Cost, Latency, Summary, Tokens, WorkloadSummary
 
 PLAIN_EVERY_S = 5.0
 NOT_MEASURED = "–"
@@ -96,6 +96,8 @@ def print_summary(summary: Summary, console: Console, folder: Path | None = None
         console.print(
             f"Retries: {retries}, within the turns above; latency runs from their intended times", style="yellow"
         )
+    for line in (*_size_lines(summary.tokens), *_cost_lines(summary.cost)):
+        console.print(line, markup=False, highlight=False)
     for line in (*_certificate_lines(summary), *_verdict_lines(summary), *(f"Note: {note}" for note in run.notes)):
         console.print(line, style=_style(line), markup=False, highlight=False)
     if folder is not None:
@@ -145,6 +147,43 @@ def _cells(dist: Dist | None) -> list[str]:
     if dist is None:
         return [NOT_MEASURED] * 5 + ["0"]
     return [*map(duration, (dist.mean, dist.p50, dist.p90, dist.p99, dist.max)), str(dist.n)]
+
+
+def _size_lines(tokens: Tokens) -> list[str]:
+    """What was got of the sizes that were asked for; nothing where no size was."""
+    parts = [
+        f"{kind} {ratio:.1%} of {asked:,} asked"
+        for kind, ratio, asked in (
+            ("in", tokens.input_ratio, tokens.input_asked),
+            ("out", tokens.output_ratio, tokens.output_asked),
+        )
+        if ratio is not None and asked is not None
+    ]
+    return [f"Token sizes: {', '.join(parts)}"] if parts else []
+
+
+def _cost_lines(cost: Cost) -> list[str]:
+    """Nothing where neither prices nor hardware are known."""
+    lines = []
+    if cost.currency is not None:
+        unknown = f", {cost.unknown_turns} turns of unknown cost" if cost.unknown_turns else ""
+        each = f"{_money(cost.per_1k_requests)} per 1,000 requests, {_money(cost.per_1m_output_tokens)} per million out"
+        lines.append(f"Cost: {_total(cost)} {cost.currency}; {each}{unknown}")
+    if cost.hardware is not None and cost.unknown_turns is not None:
+        lines.append(
+            f"Hardware: {_money(cost.hardware.total)} USD; {_money(cost.hardware.per_1m_tokens)} per million tokens"
+        )
+    return lines
+
+
+def _total(cost: Cost) -> str:
+    if cost.total is not None:
+        return _money(cost.total)
+    return f"{_money(cost.total_low)} to {_money(cost.total_high)}"
+
+
+def _money(value: float | None) -> str:
+    return NOT_MEASURED if value is None else f"{value:,.2f}" if value >= 100 else f"{value:.4g}"
 
 
 def _certificate_lines(summary: Summary) -> list[str]:
