@@ -80,6 +80,7 @@ class Engine:
         )
         self._loop_task: asyncio.Task[None] | None = None
         self._report_task: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
         self._transport: Http11Transport | None = None
         self._draining = False
         # What exists now stays for the whole run: keep the collector from walking it, it stalls the loop.
@@ -158,6 +159,9 @@ class Engine:
         if self._report_task is not None:
             self._report_task.cancel()
             await asyncio.gather(self._report_task, return_exceptions=True)
+        if self._sending is not None:
+            # One that has been begun holds turns that are nowhere else, so it is sent before the last one.
+            await asyncio.gather(self._sending, return_exceptions=True)
         await self._send_snapshot(final=True)
         self._clock.close()
         await self._transport.close()
@@ -216,7 +220,8 @@ class Engine:
             while True:
                 due_ns += REPORT_PERIOD_NS
                 await self._clock.sleep_until(due_ns)
-                await self._send_snapshot(final=False)
+                self._sending = asyncio.create_task(self._send_snapshot(final=False))
+                await asyncio.shield(self._sending)
         except Exception as error:
             self._outlet.bug(error)
 
