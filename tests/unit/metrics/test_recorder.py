@@ -308,3 +308,13 @@ def test_memory_does_not_grow_with_the_number_of_turns() -> None:
     tracemalloc.stop()
     # 4,000 turns: 16 bytes kept of each would show.
     assert grown < 64_000
+
+
+def test_a_snapshot_takes_as_many_steps_after_ten_thousand_turns_as_after_ten() -> None:
+    def steps(turns: int) -> int:
+        recorder = new_recorder()
+        for _ in range(turns):
+            recorder.record(turn())
+        return sum(1 for _ in recorder.snapshot(ORIGIN_NS + S, Gauges()))
+
+    assert steps(10_000) == steps(10)
