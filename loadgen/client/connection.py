@@ -13,7 +13,7 @@ from typing import Any, cast
 import httptools
 
 from loadgen.client.body import BodyTooLargeError, CorruptBodyError
-from loadgen.client.deadline import next_deadline
+from loadgen.client.deadline import next_deadline_ns, overdue
 from loadgen.client.exchange import Exchange, Failure
 
 # Endless headers (or trailers, or chunk extensions) must not become endless memory, nor hold a turn for ever.
@@ -328,9 +328,9 @@ class Connection(asyncio.Protocol):
     # -- deadlines: one timer an exchange, set to the earliest and looked at again when it fires
 
     def _arm(self, exchange: Exchange) -> None:
-        due = next_deadline(exchange, self._read_ns or self._started_ns)
-        if due is not None:
-            wait_s = max(0.0, (due[0] - self._now_ns()) / 1e9)
+        due_ns = next_deadline_ns(exchange, self._read_ns or self._started_ns)
+        if due_ns is not None:
+            wait_s = max(0.0, (due_ns - self._now_ns()) / 1e9)
             self._timer = self._loop.call_later(wait_s, self._check_deadline)
 
     def _check_deadline(self) -> None:
@@ -343,10 +343,10 @@ class Connection(asyncio.Protocol):
             except Exception as error:
                 self._give_up(exchange, error)
                 return
-        due = next_deadline(exchange, self._read_ns or self._started_ns)
         now = self._now_ns()
-        if due is not None and due[0] <= now:
-            self._fail(Failure("timeout", due[1]), now)
+        passed = overdue(exchange, self._read_ns or self._started_ns, now)
+        if passed is not None:
+            self._fail(Failure("timeout", passed), now)
         else:
             self._arm(exchange)
 
