@@ -4,10 +4,10 @@ import gzip
 import json
 import re
 import tracemalloc
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from loadgen.metrics.aggregate import Aggregate
 from loadgen.metrics.histogram import Dist
