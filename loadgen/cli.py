@@ -130,7 +130,7 @@ def validate(scenario: str, **options: Any) -> None:
 
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--profile", default="default", show_default=True, help="Timing profile.")
 @click.option("--seed", default=1, show_default=True, help="Same seed, same answers and jitter.")
 @click.option("--model", default="simulated-model", show_default=True, help="Model name to serve.")
@@ -224,7 +224,10 @@ def _tie_to(parent: int | None) -> None:
 
 
 def _leave(code: ExitCode) -> NoReturn:
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has left; what the code says still holds
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(int(code))
 
 

@@ -14,7 +14,7 @@ def next_deadline_ns(exchange: Exchange, active_ns: int) -> int | None:
         return None
     due = None
     if limits.total_s is not None:
-        due = sent_ns + int(limits.total_s * 1e9)
+        due = _whole_due(exchange, sent_ns, limits.total_s)
     if limits.idle_s is not None:
         due = _earlier(due, active_ns + int(limits.idle_s * 1e9))
     if limits.first_output_s is not None and _output_is_awaited(exchange):
@@ -29,13 +29,18 @@ def overdue(exchange: Exchange, active_ns: int, now_ns: int) -> str | None:
         return None
     dues: list[tuple[int, str]] = []
     if limits.total_s is not None:
-        dues.append((sent_ns + int(limits.total_s * 1e9), f"no complete reply within {limits.total_s:g} s"))
+        dues.append((_whole_due(exchange, sent_ns, limits.total_s), f"no complete reply within {limits.total_s:g} s"))
     if limits.idle_s is not None:
         dues.append((active_ns + int(limits.idle_s * 1e9), f"nothing read for {limits.idle_s:g} s"))
     if limits.first_output_s is not None and _output_is_awaited(exchange):
         dues.append((sent_ns + int(limits.first_output_s * 1e9), f"no output within {limits.first_output_s:g} s"))
     due_ns, words = min(dues, default=(now_ns + 1, ""))
     return words if due_ns <= now_ns else None
+
+
+def _whole_due(exchange: Exchange, sent_ns: int, total_s: float) -> int:
+    """The whole turn's limit counts the connection that was made for it."""
+    return sent_ns - (exchange.connect_ns or 0) + int(total_s * 1e9)
 
 
 def _earlier(due: int | None, other: int) -> int:

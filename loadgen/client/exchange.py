@@ -19,7 +19,8 @@ class Limits:
     """How long to wait, in seconds; None waits for ever.
 
     connect_s: to make a connection. first_output_s: from the send to the first output chunk (streamed replies).
-    idle_s: between two reads of the body, from the send on. total_s: from the send to the end of the reply.
+    idle_s: between two reads of the body, from the send on. total_s: the whole, from the
+    connecting (or, on a reused connection, the send) to the end of the reply.
     """
 
     connect_s: float | None = 10.0

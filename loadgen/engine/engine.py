@@ -74,6 +74,7 @@ class Engine:
             build_workload(spec, seed=self._scenario.seed) for spec in self._scenario.workloads
         )
         self._recorded_starts = self._trace_starts()
+        self._tls = tls_context(self._scenario.target)
         self._recorder = Recorder(run_plan(order.run_id, self._scenario), worker)
         _raise_descriptor_limit(
             round(self._schedule.peak_level) if self._schedule.closed else self._scenario.load.max_in_flight
@@ -105,7 +106,7 @@ class Engine:
             headers=scenario.target.headers,
             api_key=os.environ.get(scenario.target.api_key_env),
         )
-        self._transport = Http11Transport(endpoint, tls=tls_context(scenario.target))
+        self._transport = Http11Transport(endpoint, tls=self._tls)
         template = body_template(
             model=order.model,
             stream=scenario.request.stream,
@@ -152,6 +153,7 @@ class Engine:
             await self._runner.drain(deadline_ns)
             return
         self._draining = True
+        self._recorder.close(time.monotonic_ns())
         if not isinstance(self._load, ClosedLoop):
             self._loop_task.cancel()
         await self._runner.drain(deadline_ns)
@@ -249,4 +251,5 @@ def _raise_descriptor_limit(connections: int) -> None:
             f"{needed} open files may be needed (load.max_in_flight, users) and the system's hard limit is {hard}; "
             "raise it (ulimit -Hn) or lower load.max_in_flight"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    # As high as it goes: sessions that come back from their think time are not bounded by max_in_flight.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else hard, hard))

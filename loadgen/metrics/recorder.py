@@ -111,6 +111,10 @@ class Recorder:
         offsets = [stages[0].start_s, *(stage.end_s for stage in stages)]
         self._bounds_ns = [origin_ns + round(offset * 1e9) for offset in offsets]
 
+    def close(self, now_ns: int) -> None:
+        """The load ends here, and with it every window that reaches further: what comes after is the drain's."""
+        self._bounds_ns = [min(bound, now_ns) for bound in self._bounds_ns]
+
     def dropped(self, workload: str, stage: int) -> None:
         """Count an arrival that was due in this stage and could not be taken up (max_in_flight)."""
         self._delta.cell(stage, self._workloads[workload]).counters.dropped += 1

@@ -56,12 +56,18 @@ class _Hooks:
             options.num_users = permits_for(loaded, getattr(options, "expect_workers", 1) or 1)
         if options is not None and options.spawn_rate is None:
             options.spawn_rate = options.num_users
+        environment.events.quitting.add_listener(self._on_quitting)  # type: ignore[no-untyped-call]
         environment.events.test_start.add_listener(self._on_start)  # type: ignore[no-untyped-call]
         environment.events.spawning_complete.add_listener(self._on_spawned)  # type: ignore[no-untyped-call]
 
     def _on_start(self, **_: Any) -> None:
         self._spawned.clear()
         gevent.spawn(self._run)
+
+    def _on_quitting(self, **_: Any) -> None:
+        # Ctrl-C under Locust comes here, after an ordinary end there is nothing left to interrupt. Locust reads the
+        # exit code next, before it stops its runner.
+        self._master.interrupt_and_end()
 
     def _on_spawned(self, **_: Any) -> None:
         self._spawned.set()
@@ -84,10 +90,9 @@ class _Hooks:
             return
         workers = runner.worker_count if isinstance(runner, MasterRunner) else 1
         run.conduct(workers, lambda: self._spawned.wait(_SPAWN_TIMEOUT_S))
-        headless = self._environment.web_ui is None
-        if headless:
+        run.end()  # before Locust says quit: the workers have to drain first
+        self._environment.process_exit_code = int(run.exit_code)
+        if self._environment.web_ui is None:
             runner.quit()
         else:
             runner.stop()
-        run.end()
-        self._environment.process_exit_code = int(run.exit_code)

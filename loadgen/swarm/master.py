@@ -77,12 +77,22 @@ class Master:
         hello = msgspec.msgpack.decode(msg.data, type=messages.Hello)
         self.swarm.hear(msg.node_id, hello.version)
         if hello.version == __version__ and self._run is not None and self._run.conductor.begun:
-            gevent.spawn(self._run.conductor.admit, msg.node_id)
+            gevent.spawn(self._run.admit, msg.node_id)
 
     def _on_stopping(self, **_: Any) -> None:
         # Locust waits for its listeners: what is in flight drains here, before it says quit to the workers.
         if self._run is not None:
             self._run.end()
+            self._environment.process_exit_code = int(self._run.exit_code)
+
+    def interrupt_and_end(self) -> None:
+        """Ctrl-C: end the run under way, if there is one, and set Locust's exit code to its own."""
+        if self._run is None:
+            return
+        if not self._run.ending:
+            self._run.interrupt()
+        self._run.end()
+        self._environment.process_exit_code = int(self._run.exit_code)
 
     def _on_spawned(self, **_: Any) -> None:
         if self._run is not None and self._run.conductor.begun:

@@ -43,7 +43,7 @@ def write_results(folder: RunFolder, conductor: Conductor, findings: PreflightFi
         version=__version__,
         notes=notes,
     )
-    summary = summarize(aggregate, info, slos=scenario.slos, ended_s=aggregate.elapsed_s, invalid=invalid)
+    summary = summarize(aggregate, info, slos=scenario.slos, ended_s=conductor.load_ended_s, invalid=invalid)
     write_hlog(folder, aggregate, started_s)
     write_summary(folder, summary)
     return summary

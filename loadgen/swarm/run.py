@@ -10,17 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gevent
-from rich.console import Console
+from gevent.event import Event
 
 from loadgen.engine.preflight import PreflightFindings, run_preflight
 from loadgen.errors import ExitCode, LoadgenError, UsageError, worst
 from loadgen.metrics.snapshot import Snapshot
 from loadgen.metrics.summary import Summary
-from loadgen.outputs.console import LiveConsole, print_summary
-from loadgen.outputs.run_folder import RunFolder, default_path
+from loadgen.outputs.console import LiveConsole, ReportConsole, print_summary
+from loadgen.outputs.run_folder import RunFolder
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.scenario.model import Scenario
-from loadgen.swarm.conductor import Conductor, Swarm
+from loadgen.swarm.conductor import Conductor, Swarm, WorkerFailedError
 from loadgen.swarm.report import write_inputs, write_results
 
 _REDRAW_S = 0.25
@@ -63,13 +63,14 @@ class Run:
         self._base_url = base_url
         self._command = command
         # In a pipe or a log there is no width to fit; the tables are made for 100 columns.
-        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
-        self._errors = Console(stderr=True, highlight=False)
-        self._folder = RunFolder(out or default_path(loaded.scenario.name))
+        self._console = ReportConsole(highlight=False, width=None if sys.stdout.isatty() else 100)
+        self._errors = ReportConsole(stderr=True, highlight=False)
+        self._folder = RunFolder(out) if out is not None else RunFolder.fresh(loaded.scenario.name)
         self._findings: PreflightFindings | None = None
         self._grace_s = loaded.scenario.load.grace_s
         self._interrupts = 0
         self._ending = False
+        self._ended = Event()
         self._live: LiveConsole | None = None
         self._codes: list[ExitCode] = []
         self._notes = _unheeded(loaded.scenario)
@@ -113,15 +114,36 @@ class Run:
             self._codes.append(error.exit_code)
 
     def end(self) -> None:
-        """Drain the workers, write what there is and show it; once."""
+        """Drain the workers, write what there is and show it; once. Returns when that is done, whoever began it."""
         if self._ending:
+            self._ended.wait()
             return
         self._ending = True
+        try:
+            self._end()
+        finally:
+            self._ended.set()
+
+    @property
+    def ending(self) -> bool:
+        """Whether `end` has been called."""
+        return self._ending
+
+    def admit(self, worker: str) -> None:
+        """A worker joined in mid-run."""
+        problem = self.conductor.admit(worker)
+        if problem is not None:
+            self._notes.append(problem)
+            if self._live is not None:
+                self._live.say(problem)
+
+    def _end(self) -> None:
         if not self.conductor.begun or self._findings is None:
             self._folder.discard_if_empty()
             return
+        early = self.conductor.elapsed_s < self.conductor.schedule.total_s
         self._drain()
-        if self._interrupts:
+        if self._interrupts and early:
             self._notes.append("interrupted: the load ended before its schedule did")
         self.summary = write_results(self._folder, self.conductor, self._findings, self._notes)
         if not self.summary.generator.valid:
@@ -207,6 +229,8 @@ class Run:
     def _stop_if_interrupted(self) -> None:
         if self._interrupts:
             raise InterruptedRunError("interrupted before the load began")
+        if self._ending:
+            raise WorkerFailedError("the run was stopped before the load began", ExitCode.INVALID_RUN)
 
     def _keep(self, snapshot: Snapshot) -> None:
         self._folder.append_records(snapshot.records)

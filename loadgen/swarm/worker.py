@@ -60,7 +60,7 @@ class Worker:
         runner = environment.runner
         assert runner is not None
         self._runner = runner
-        runner.register_message(messages.PREPARE, self._prepare)
+        runner.register_message(messages.PREPARE, self._prepare, concurrent=True)
         runner.register_message(messages.START, self._start)
         runner.register_message(messages.DEAL, self._deal)
         runner.register_message(messages.DRAIN, self._drain)
@@ -94,7 +94,8 @@ class Worker:
             self.drain_now(grace_s=0.0, timeout_s=5.0)
         self._outlet = HubOutlet(order.run_id, self._send)
         try:
-            self._engine = Engine(order, self._name, self._outlet)
+            # In a real thread: building may take seconds, and a hub that does not beat is a worker that is missing.
+            self._engine = gevent.get_hub().threadpool.apply(Engine, (order, self._name, self._outlet))
         except LoadgenError as error:
             self._engine = None
             self._send(messages.READY, pack(Ready(order.run_id, str(error), error.exit_code)))
