@@ -13,8 +13,9 @@ from loadgen.metrics.aggregate import Aggregate
 from loadgen.metrics.histogram import Dist
 from loadgen.metrics.recorder import LONG_CHUNKS
 from loadgen.metrics.snapshot import Gauges
+from loadgen.metrics.summarize import summarize
 from loadgen.metrics.turn import Outcome, TurnMeasurement
-from tests.unit.metrics.making import MS, ORIGIN_NS, PLAN, S, new_recorder, snap, summary_of, turn
+from tests.unit.metrics.making import MS, ORIGIN_NS, PLAN, RUN, S, new_recorder, snap, summary_of, turn
 
 
 def only(dist: Dist | None) -> float:
@@ -194,6 +195,20 @@ def test_the_drain_is_outside() -> None:
     assert peak.requests.ok == 1
     assert peak.throughput.requests_per_s == 0
     assert peak.throughput.chunks_per_s == pytest.approx(1 / 30)
+
+
+def test_what_ends_after_the_load_was_closed_early_is_the_drains() -> None:
+    recorder = new_recorder()
+    recorder.record(turn(at_s=20))
+    recorder.close(ORIGIN_NS + 25 * S)
+    recorder.record(turn(at_s=24.9, chunks_ms=(50, 150, 200), output_tokens=3))
+    aggregate = Aggregate(PLAN)
+    assert aggregate.apply(snap(recorder, at_s=26.0))
+    summary = summarize(aggregate, RUN, ended_s=25.0)
+    assert summary.requests.ok == 2
+    assert summary.throughput.window_s == 15
+    assert summary.throughput.requests_per_s == pytest.approx(1 / 15)
+    assert summary.throughput.chunks_per_s == pytest.approx(4 / 15)
 
 
 def test_a_run_cut_short_is_divided_by_the_time_it_had() -> None:
