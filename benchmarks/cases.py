@@ -22,7 +22,7 @@ from benchmarks.clients import (
     run_floor,
     run_loadgen,
 )
-from benchmarks.numbers import Number
+from benchmarks.numbers import DISTURBED_PERCENT, OTHERS, Number
 from benchmarks.processes import wait_for_quiet
 from loadgen.metrics.histogram import Dist
 from loadgen.simulator.process import ScriptedServer
@@ -34,9 +34,9 @@ _SECOND_NS = 1_000_000_000
 # At the edges of a window the load is still coming up or already draining.
 _EDGE_NS = _SECOND_NS // 2
 _SENT_TOGETHER = 0.02
-# Another process on the generator's core delays every stamp behind it. Such a run is made again, whatever it measured.
+# A disturbed run is made again, whatever it measured.
 _ATTEMPTS = 2
-_DISTURBED_SHARE = 0.03
+_DISTURBED_SHARE = DISTURBED_PERCENT / 100
 _QUIET_TIMEOUT_S = 10.0
 R = TypeVar("R", bound=Run)
 
@@ -353,7 +353,7 @@ def _shares(case: str, runs: list[LoadgenRun], units: Callable[[LoadgenRun], int
 
 def _others(case: str, runs: Sequence[Run]) -> Number:
     """How much of the generator's core other processes took: above a few per cent, the latencies are theirs too."""
-    return Number(case, "other processes on the generator's core", "%", [100 * run.others_share for run in runs])
+    return Number(case, OTHERS, "%", [100 * run.others_share for run in runs])
 
 
 def _carried(run: LoadgenRun) -> float:

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+# The figure by which a case tells whether it was disturbed, and above how many per cent it was: another process on the
+# generator's core delays every stamp behind it.
+OTHERS = "other processes on the generator's core"
+DISTURBED_PERCENT = 3.0
+
 
 @dataclass(frozen=True, slots=True)
 class Number:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.numbers import Number
+from benchmarks.numbers import DISTURBED_PERCENT, OTHERS, Number
 
 _HEAD = """# Benchmark results
 
@@ -20,7 +20,7 @@ def markdown(environment: Mapping[str, Any], numbers: list[Number]) -> str:
     others = [number for number in numbers if number.met is None]
     missed = sum(number.met is False for number in goals)
     verdict = f"{len(goals) - missed} of {len(goals)} numbers met." if goals else "No number with a limit was measured."
-    lines = [_HEAD, facts, "", "## Numbers to reach", "", verdict, ""]
+    lines = [_HEAD, facts, "", "## Numbers to reach", "", verdict, *_disturbances(numbers), ""]
     lines += ["| case | number | limit | measured | met | each time | |", "| --- | --- | --- | --- | --- | --- | --- |"]
     lines += [
         f"| {n.case} | {n.what} | {_figure(n.limit)} {n.unit} | {_figure(n.value)} {n.unit} "
@@ -32,6 +32,16 @@ def markdown(environment: Mapping[str, Any], numbers: list[Number]) -> str:
         f"| {n.case} | {n.what} | {_figure(n.value)} {n.unit} | {_spread(n)} | {_one_line(n.note)} |" for n in others
     ]
     return "\n".join(lines) + "\n"
+
+
+def _disturbances(numbers: list[Number]) -> list[str]:
+    """A warning, where other processes had part of the generator's core."""
+    shares = {n.case: max(n.known, default=0.0) for n in numbers if n.what == OTHERS}
+    disturbed = [f"{case} ({share:.0f} %)" for case, share in shares.items() if share > DISTURBED_PERCENT]
+    if not disturbed:
+        return []
+    told = f"**Disturbed**: other processes took part of the generator's core in {', '.join(disturbed)}."
+    return ["", f"{told} Latencies and certificates of these cases are not loadgen's alone: measure again."]
 
 
 def value_cell(number: Number) -> str:

@@ -239,7 +239,10 @@ def _tie_to(parent: int | None) -> None:
 
 
 def _leave(code: ExitCode) -> NoReturn:
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has left; what the code says still holds
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(int(code))
 
 

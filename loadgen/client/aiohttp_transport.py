@@ -20,7 +20,7 @@ from yarl import URL
 from loadgen.client.aiohttp_failures import connect_failure, is_stale, reply_failure
 from loadgen.client.body import BodyTooLargeError, CorruptBodyError
 from loadgen.client.connection import MAX_HEAD_BYTES, WRITE_PIECE_BYTES, failure_of, in_pieces
-from loadgen.client.deadline import next_deadline
+from loadgen.client.deadline import next_deadline_ns, overdue
 from loadgen.client.endpoint import Endpoint
 from loadgen.client.exchange import Exchange, Failure
 from loadgen.client.http11 import IDLE_RETIRE_NS
@@ -73,8 +73,8 @@ class _Patience:
     def arm(self) -> None:
         """Look again when the earliest limit is due, or the connection is to be looked at."""
         self.stop()
-        due = next_deadline(self.exchange, self.active_ns)
-        waits = [] if due is None else [max(0.0, (due[0] - self.now_ns()) / 1e9)]
+        due_ns = next_deadline_ns(self.exchange, self.active_ns)
+        waits = [] if due_ns is None else [max(0.0, (due_ns - self.now_ns()) / 1e9)]
         if self.response is not None:
             waits.append(_LOOK_S)
         if waits:
@@ -95,9 +95,9 @@ class _Patience:
                 self.failure = failure_of(error)
             except Exception as error:
                 self.problem = error
-        due = next_deadline(exchange, self.active_ns)
-        if due is not None and due[0] <= self.now_ns():
-            self.failure = self.failure or Failure("timeout", due[1])
+        passed = overdue(exchange, self.active_ns, self.now_ns())
+        if passed is not None:
+            self.failure = self.failure or Failure("timeout", passed)
         elif self.failure is None and self._given_up():
             self.failure = Failure("invalid_response", "not HTTP/1.1: the body can't be told apart any more")
             exchange.end_ns = self.active_ns

@@ -13,7 +13,7 @@ from typing import Any, cast
 import httptools
 
 from loadgen.client.body import BodyTooLargeError, CorruptBodyError
-from loadgen.client.deadline import next_deadline
+from loadgen.client.deadline import next_deadline_ns, overdue
 from loadgen.client.exchange import Exchange, Failure
 
 # Endless headers (or trailers, or chunk extensions) must not become endless memory, nor hold a turn for ever.
@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
         "_reused",
         "_started_ns",
         "_timer",
+        "_timer_due_ns",
         "_waiter",
         "_writable",
         "closed",
@@ -73,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._waiter: asyncio.Future[bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_ns = 0
         self._writable: asyncio.Future[None] | None = None
         self._paused = False
         self._started_ns = 0
@@ -124,6 +126,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         self._open.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         exchange = self._exchange
         if exchange is not None:
             now = self._now_ns()
@@ -202,15 +207,15 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
             self._waiter = None
 
     def abort(self) -> None:
         """Close at once, whatever is in flight."""
         self.closed = True
         self._open.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self.transport is not None:
             self.transport.abort()
 
@@ -325,15 +330,20 @@ class Connection(asyncio.Protocol):
         self._exchange = None
         self.abort()
 
-    # -- deadlines: one timer an exchange, set to the earliest and looked at again when it fires
+    # -- deadlines: one timer a connection, looked at again when it fires. A later exchange's deadline is later too, so
+    # the timer of the one before mostly serves: setting and cancelling one for each costs 4 µs.
 
     def _arm(self, exchange: Exchange) -> None:
-        due = next_deadline(exchange, self._read_ns or self._started_ns)
-        if due is not None:
-            wait_s = max(0.0, (due[0] - self._now_ns()) / 1e9)
-            self._timer = self._loop.call_later(wait_s, self._check_deadline)
+        due_ns = next_deadline_ns(exchange, self._read_ns or self._started_ns)
+        if due_ns is None or (self._timer is not None and self._timer_due_ns <= due_ns):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due_ns = due_ns
+        self._timer = self._loop.call_later(max(0.0, (due_ns - self._now_ns()) / 1e9), self._check_deadline)
 
     def _check_deadline(self) -> None:
+        self._timer = None
         exchange = self._exchange
         if exchange is None:
             return
@@ -343,10 +353,10 @@ class Connection(asyncio.Protocol):
             except Exception as error:
                 self._give_up(exchange, error)
                 return
-        due = next_deadline(exchange, self._read_ns or self._started_ns)
         now = self._now_ns()
-        if due is not None and due[0] <= now:
-            self._fail(Failure("timeout", due[1]), now)
+        passed = overdue(exchange, self._read_ns or self._started_ns, now)
+        if passed is not None:
+            self._fail(Failure("timeout", passed), now)
         else:
             self._arm(exchange)
 

@@ -5,7 +5,7 @@ that is complete, with a finish reason that is not a failure, is ok; an error in
 or an unreadable one is not, whatever the status line said.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from loadgen.client.body import BodyTooLargeError, CorruptBodyError
 from loadgen.client.chunks import Chunk, MalformedChunkError, decode_chunk
@@ -21,8 +21,7 @@ _SHORT = 300
 _LOOKED_AT = 8 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreted:
+class Interpreted(Struct, frozen=True):
     """outcome: the class that is counted. error: a short text for the record, None where ok."""
 
     outcome: Outcome

@@ -4,11 +4,10 @@ Knows nothing of sockets or timing. Unknown is None, never 0: a server that repo
 token counts.
 """
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True):
     """One call the model made. `arguments` is the JSON text as it came, parsed by whoever runs the tool."""
 
     id: str
@@ -16,8 +15,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Token counts as the server reports them; None where it does not say."""
 
     input_tokens: int | None = None
@@ -26,8 +24,7 @@ class Usage:
     reasoning_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """The whole answer to one turn. `ok` is False for a failed or cut-off turn, whose text may be partial.
 
     reasoning_back: the reasoning as it goes back to this server within a history that has tools, maybe empty; None

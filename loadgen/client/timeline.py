@@ -193,6 +193,8 @@ class Timeline:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tool calls so far, by index."""
+        if not self._calls:
+            return ()
         calls = (self._calls[index] for index in sorted(self._calls))
         return tuple(ToolCall(call.id, call.name, "".join(call.arguments)) for call in calls)
 

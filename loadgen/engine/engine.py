@@ -87,6 +87,7 @@ class Engine:
         )
         self._loop_task: asyncio.Task[None] | None = None
         self._report_task: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
         self._transport: Transport | None = None
         self._draining = False
         # What exists now stays for the whole run: keep the collector from walking it, it stalls the loop.
@@ -179,6 +180,7 @@ class Engine:
             await self._runner.drain(deadline_ns)
             return
         self._draining = True
+        self._recorder.close(time.monotonic_ns())
         if not isinstance(self._load, ClosedLoop):
             self._loop_task.cancel()
         await self._runner.drain(deadline_ns)
@@ -186,6 +188,9 @@ class Engine:
         if self._report_task is not None:
             self._report_task.cancel()
             await asyncio.gather(self._report_task, return_exceptions=True)
+        if self._sending is not None:
+            # One that has been begun holds turns that are nowhere else, so it is sent before the last one.
+            await asyncio.gather(self._sending, return_exceptions=True)
         await self._send_snapshot(final=True)
         self._clock.close()
         await self._transport.close()
@@ -244,7 +249,8 @@ class Engine:
             while True:
                 due_ns += REPORT_PERIOD_NS
                 await self._clock.sleep_until(due_ns)
-                await self._send_snapshot(final=False)
+                self._sending = asyncio.create_task(self._send_snapshot(final=False))
+                await asyncio.shield(self._sending)
         except Exception as error:
             self._outlet.bug(error)
 
@@ -278,4 +284,5 @@ def _raise_descriptor_limit(connections: int) -> None:
             f"{needed} open files may be needed (load.max_in_flight, users) and the system's hard limit is {hard}; "
             "raise it (ulimit -Hn) or lower load.max_in_flight"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    # As high as it goes: sessions that come back from their think time are not bounded by max_in_flight.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else hard, hard))

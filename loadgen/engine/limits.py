@@ -13,7 +13,7 @@ from loadgen.scenario.model import Target, Timeouts
 def limits_of(timeouts: Timeouts, *, stream: bool) -> Limits:
     """The scenario's timeouts as the transport's limits; what is not streamed has no first output to wait for."""
     return Limits(
-        connect_s=timeouts.connect_s,
+        connect_s=min(timeouts.connect_s, timeouts.total_s),
         first_output_s=timeouts.first_output_s if stream else None,
         idle_s=timeouts.idle_s,
         total_s=timeouts.total_s,

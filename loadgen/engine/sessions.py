@@ -9,6 +9,8 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from random import Random
 
+from msgspec import Struct
+
 from loadgen.arrivals import Schedule, pick_weighted, session_seed
 from loadgen.client.exchange import Exchange
 from loadgen.client.transport import Transport
@@ -23,8 +25,7 @@ from loadgen.scenario.model import Retry
 from loadgen.workloads.base import Session, Turn, Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How a session ended: the outcome and the end of its last turn; None where it had none.
 
     unfinished: its next turn would have been due when no turn may start any more.
@@ -223,9 +224,9 @@ class SessionRunner:
 
     async def _wait(self, due_ns: int) -> bool:
         """Sleep until the turn is due; False if the run stopped first."""
-        task = asyncio.current_task()
-        assert task is not None
         if due_ns > time.monotonic_ns():
+            task = asyncio.current_task()
+            assert task is not None
             self._waiting.add(task)
             try:
                 await self._clock.sleep_until(due_ns)

@@ -67,10 +67,12 @@ class SparseHistogram(msgspec.Struct, frozen=True, array_like=True):
         return np.frombuffer(self.counts, dtype="<u4")
 
     def values_ms(self) -> list[tuple[float, int]]:
-        """(milliseconds, count) of each touched bucket, each by its highest equivalent value within min and max."""
-        low, high = self.min_ns / 1e6, self.max_ns / 1e6
+        """(milliseconds, count) of each touched bucket, each by its highest equivalent value.
+
+        Not cut to min and max: whoever keys a table by these must meet the same few values again and again.
+        """
         return [
-            (min(max(highest_us(int(index)) / 1e3, low), high), int(count))
+            (highest_us(int(index)) / 1e3, int(count))
             for index, count in zip(self.indexes(), self.count_values(), strict=True)
         ]
 

@@ -1,9 +1,15 @@
-"""One line of records.jsonl: everything measured on one turn, in seconds from the run's start.
+"""One line of records.jsonl: everything measured on one turn, in seconds from the run's start; and lines, compressed.
 
 Made by the recorder. The field names are a contract with the tools that read the file (docs/metrics.md).
 """
 
+import zlib
+
 import msgspec
+
+# 32 KiB of record lines at gzip level 1 hold the loop for about 0.4 ms.
+_BLOCK_BYTES = 32 * 1024
+_GZIP_WBITS = 31
 
 
 # Holds nothing that could refer back to it, so the garbage collector need not look at it.
@@ -52,3 +58,39 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     reconnects: int
     attempts: int
     cost: float | None
+
+
+class RecordLines:
+    """Record lines, compressed a block at a time as they come.
+
+    Not all of a snapshot's a block a loop turn: on a saturated loop a turn takes 10 ms, thousands of requests a second
+    brought more lines meanwhile than were got rid of, reports came late, and a worker's memory grew with its requests.
+    """
+
+    __slots__ = ("_block", "_packed", "_packer")
+
+    def __init__(self) -> None:
+        self._block = bytearray()
+        self._packed = bytearray()
+        self._packer: zlib._Compress | None = None
+
+    def open_block(self) -> bytearray:
+        """The buffer to append the next line to; good for one line."""
+        if len(self._block) >= _BLOCK_BYTES:
+            self._pack()
+        return self._block
+
+    def gzip_member(self) -> bytes:
+        """One complete gzip member of all lines, empty for none. No line may be added after it."""
+        if self._block:
+            self._pack()
+        if self._packer is None:
+            return b""
+        self._packed += self._packer.flush()
+        return bytes(self._packed)
+
+    def _pack(self) -> None:
+        if self._packer is None:
+            self._packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP_WBITS)
+        self._packed += self._packer.compress(self._block)
+        self._block.clear()

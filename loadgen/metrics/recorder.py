@@ -5,7 +5,6 @@ other people's timestamps, so it must never block, never make a numpy call for a
 than what came since the last snapshot. Every definition here is that of docs/metrics.md.
 """
 
-import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Generator
 from operator import sub
@@ -17,7 +16,7 @@ from loadgen.metrics.cost import Meter, bears_tokens, count_tokens
 from loadgen.metrics.counters import Counters
 from loadgen.metrics.histogram import FOLD_AT, Histogram, PendingHistogram
 from loadgen.metrics.plan import RunPlan
-from loadgen.metrics.record import Record
+from loadgen.metrics.record import Record, RecordLines
 from loadgen.metrics.snapshot import (
     NO_WORKLOAD,
     CpuSample,
@@ -29,13 +28,10 @@ from loadgen.metrics.snapshot import (
 )
 from loadgen.metrics.turn import TurnMeasurement
 
-# 32 KiB of record lines at gzip level 1 hold the loop for about 0.4 ms.
-_COMPRESS_BYTES = 32 * 1024
 _ERROR_CHARS = 200
 # The gaps of a longer reply wait for the snapshot, a piece at a time: 384,000 of them would hold the loop for 100 ms.
 LONG_CHUNKS = 4096
 _GAPS_A_PIECE = 2048
-_GZIP_WBITS = 31
 _METRICS: tuple[TurnMetric, ...] = get_args(TurnMetric)
 
 
@@ -85,7 +81,7 @@ class _Delta:
         self.cells: dict[tuple[int, int], _Cell] = {}
         self.loop_lag: dict[int, PendingHistogram] = {}
         self.cpu: list[CpuSample] = []
-        self.lines = bytearray()
+        self.lines = RecordLines()
         self.long: list[tuple[_Cell, TurnMeasurement, float | None]] = []
 
     def cell(self, stage: int, workload: int) -> _Cell:
@@ -121,6 +117,10 @@ class Recorder:
         stages = self._plan.stages
         offsets = [stages[0].start_s, *(stage.end_s for stage in stages)]
         self._bounds_ns = [origin_ns + round(offset * 1e9) for offset in offsets]
+
+    def close(self, now_ns: int) -> None:
+        """The load ends here, and with it every window that reaches further: what comes after is the drain's."""
+        self._bounds_ns = [min(bound, now_ns) for bound in self._bounds_ns]
 
     def dropped(self, workload: str, stage: int) -> None:
         """Count an arrival that was due in this stage and could not be taken up (max_in_flight)."""
@@ -186,7 +186,7 @@ class Recorder:
             self._delta.long.append((cell, m, cost))
         else:
             gaps.sort()
-            self._write_line(self._delta.lines, m, _gap_quantiles(gaps), tpot_ns, cost)
+            self._write_line(self._delta.lines.open_block(), m, _gap_quantiles(gaps), tpot_ns, cost)
 
     @staticmethod
     def _times(cell: _Cell, m: TurnMeasurement, gaps: list[int]) -> None:
@@ -310,7 +310,7 @@ class Recorder:
         seq, at_s = self._seq, (now_ns - self._origin_ns) / 1e9
         for cell, m, cost in delta.long:
             gaps = yield from _long_gaps(cell, m)
-            self._write_line(delta.lines, m, gaps, _tpot_ns(m), cost)
+            self._write_line(delta.lines.open_block(), m, gaps, _tpot_ns(m), cost)
         histograms: list[KeyedHistogram] = []
         for (stage, workload), cell in delta.cells.items():
             for metric in _METRICS:
@@ -321,7 +321,8 @@ class Recorder:
             if sparse := pending.drain():
                 histograms.append(KeyedHistogram("loop_lag", stage, NO_WORKLOAD, sparse))
                 yield
-        records = yield from _compress(delta.lines)
+        records = delta.lines.gzip_member()
+        yield
         return encode(
             Snapshot(
                 run_id=self._plan.run_id,
@@ -381,17 +382,3 @@ def _long_gaps(cell: _Cell, m: TurnMeasurement) -> Generator[None, None, _Gaps]:
     if sparse := own.drain():
         whole.merge(sparse)
     return _Gaps(p50=whole.quantile_ns(0.5), p99=whole.quantile_ns(0.99), longest=whole.max_ns)
-
-
-def _compress(lines: bytearray) -> Generator[None, None, bytes]:
-    """One complete gzip member of these lines; empty for none."""
-    if not lines:
-        return b""
-    packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP_WBITS)
-    packed = bytearray()
-    view = memoryview(lines)
-    for start in range(0, len(lines), _COMPRESS_BYTES):
-        packed += packer.compress(view[start : start + _COMPRESS_BYTES])
-        yield
-    packed += packer.flush()
-    return bytes(packed)

@@ -4,8 +4,9 @@ Every stamp is `time.monotonic_ns()` of the worker. Derived figures (TTFT, TPOT,
 so that each is computed in one place.
 """
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 Outcome = Literal[
     "ok",
@@ -22,8 +23,7 @@ Outcome = Literal[
 ]
 
 
-@dataclass(slots=True)
-class TurnMeasurement:
+class TurnMeasurement(Struct):
     """One turn that was taken up by the engine. Dropped arrivals never get one.
 
     stage: index of the stage of its intended time. sent_ns is None where no byte was handed to a socket.

@@ -4,6 +4,7 @@ Called from the master's greenlets. Starts no thread of its own (a refresh threa
 with gevent's hub): the caller calls `update()`. Where the output is no terminal, a plain line every 5 s instead.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -25,12 +26,21 @@ NOT_MEASURED = "–"
 _LATENCIES = (("ttft_s", "TTFT"), ("ttfo_s", "TTFO"), ("itl_s", "ITL"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))
 
 
+class ReportConsole(Console):
+    """A console whose reader may leave (`loadgen run ... | head`): the run goes on, and its exit code stays its own."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more, instead of ending the process as rich would."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
 class LiveConsole:
     """A context manager; `update()` shows a view. Times are counted by the view's own clock."""
 
     def __init__(self, plan: RunPlan, console: Console | None = None) -> None:
         self._total_s = plan.stages[-1].end_s
-        self._console = console or Console(stderr=True)
+        self._console = console or ReportConsole(stderr=True)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._next_line_s = 0.0
 

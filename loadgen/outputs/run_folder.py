@@ -46,20 +46,37 @@ class RunFolder:
         self._rotate_bytes = rotate_bytes
         self._keep = keep
         self._rotated = 0
-        self.path = path
-        self.problems: list[str] = []
-        self._records_bytes = 0
-        self._records_whole = True
         self._made_parent = not path.parent.exists()
+        self._made = not path.exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
             taken = any(path.iterdir())
         except OSError as error:
-            raise UsageError(
-                f"{path}: can't make the run folder ({error.strerror}); name another with --out"
-            ) from error
+            raise _cant_make(path, error) from error
         if taken:
             raise UsageError(f"{path}: not empty, and a run never overwrites another; name another with --out")
+        self.path = path
+        self.problems: list[str] = []
+        self._records_bytes = 0
+        self._records_whole = True
+
+    @classmethod
+    def fresh(cls, scenario: str, *, rotate_bytes: int | None = None, keep: int = 1) -> "RunFolder":
+        """The default folder of a run that begins now; of two that begin in one second, each gets its own."""
+        wanted = default_path(scenario)
+        for number in itertools.count(1):
+            path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+            made_parent = not path.parent.exists()
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise _cant_make(path, error) from error
+            folder = cls(path, rotate_bytes=rotate_bytes, keep=keep)
+            folder._made, folder._made_parent = True, made_parent
+            return folder
+        raise AssertionError("numbers do not end")
 
     def append_records(self, member: bytes) -> None:
         """Append one complete gzip member of records and flush.
@@ -154,7 +171,9 @@ class RunFolder:
         return True
 
     def discard_if_empty(self) -> None:
-        """Take the folder back if nothing was written into it: the run never began."""
+        """Take back what was made, if nothing was written into it: the run never began."""
+        if not self._made:
+            return
         with contextlib.suppress(OSError):
             self.path.rmdir()
             if self._made_parent:
@@ -162,3 +181,7 @@ class RunFolder:
 
     def _note(self, name: str, error: OSError, consequence: str) -> None:
         self.problems.append(f"{self.path / name}: {error.strerror or error}; {consequence}")
+
+
+def _cant_make(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path}: can't make the run folder ({error.strerror}); name another with --out")

@@ -97,6 +97,7 @@ class Conductor:
         self._dialect = "openai"
         self._learnt = Learnt()
         self._refused_since_s: float | None = None
+        self._chunks: dict[str, int] = {}
 
     # -- messages from workers
 
@@ -160,7 +161,10 @@ class Conductor:
     # -- the steps
 
     def prepare(self, workers: Iterable[str]) -> None:
-        """Have these workers build the run, and wait for them. Raises WorkerFailedError, UsageError."""
+        """Have these workers build the run, and wait for them.
+
+        Raises WorkerFailedError where one can't or none is left, UsageError where one takes too long.
+        """
         expected = set(workers)
         order = encode_order(RunOrder(self.run_id, scenario_to_json(self.scenario)))
         for worker in expected:
@@ -169,8 +173,12 @@ class Conductor:
         def answered() -> bool:
             for worker in expected & self._ready.keys():
                 if (error := self._ready[worker].error) is not None:
-                    raise WorkerFailedError(f"{error} (on worker {worker})", ExitCode(self._ready[worker].exit_code))
-            return expected & self._swarm.workers() <= self._ready.keys()
+                    code = ExitCode(self._ready.pop(worker).exit_code)
+                    raise WorkerFailedError(f"{error} (on worker {worker})", code)
+            left = expected & self._swarm.workers()
+            if not left:
+                raise WorkerFailedError("every worker was lost before the load began", ExitCode.INVALID_RUN)
+            return left <= self._ready.keys()
 
         if not self.wait_for(answered, _PREPARE_TIMEOUT_S):
             missing = ", ".join(sorted(expected - self._ready.keys()))
@@ -274,7 +282,7 @@ class Conductor:
             self.redeal()
 
     def admit(self, worker: str) -> None:
-        """A worker that joined in mid-run: have it prepare, so that the next deal can include it."""
+        """A worker that joined in mid-run: have it prepare, and deal it in; one that can't is noted and left out."""
         try:
             self.prepare([worker])
         except LoadgenError as error:
@@ -329,7 +337,8 @@ class Conductor:
     def drain(self, grace_s: float) -> None:
         """End the load everywhere and wait for every living worker's last snapshot. A later call may shorten it."""
         if self._load_ended_s is None:
-            self._load_ended_s = min(self.elapsed_s, self.schedule.total_s)
+            ended_s = self.aggregate.elapsed_s if self.deserted else self.elapsed_s
+            self._load_ended_s = min(ended_s, self.schedule.total_s)
         order = encode_order(DrainOrder(self.run_id, grace_s))
         for worker in self._started & self._swarm.workers():
             self._swarm.send(messages.DRAIN, order, worker)
@@ -346,6 +355,11 @@ class Conductor:
     def elapsed_s(self) -> float:
         """Seconds since the start; negative before it."""
         return (time.time_ns() - self.start_unix_ns) / 1e9 if self.start_unix_ns is not None else -1.0
+
+    @property
+    def load_ended_s(self) -> float:
+        """When the load ended and the drain began, in seconds from the start: no measured window is longer."""
+        return self.elapsed_s if self._load_ended_s is None else self._load_ended_s
 
     @property
     def over(self) -> bool:
@@ -377,6 +391,9 @@ class Conductor:
 
     def _watch_target(self, report: Snapshot) -> None:
         refused = answered = 0
+        if report.gauges.chunks > self._chunks.get(report.worker, 0):
+            answered = 1  # streams that flow have not ended yet, and are the best of answers
+        self._chunks[report.worker] = report.gauges.chunks
         for counters in report.counters:
             connect = counters.failures.get("connect", 0) + counters.failures.get("tls", 0)
             refused += connect

@@ -11,17 +11,16 @@ from pathlib import Path
 
 import gevent
 from gevent.event import Event
-from rich.console import Console
 
 from loadgen.engine.ahead import Ahead, look_ahead_or_error
 from loadgen.errors import ExitCode, LoadgenError, UsageError, worst
 from loadgen.metrics.snapshot import Snapshot
 from loadgen.metrics.spending import Spending
 from loadgen.metrics.summary import Summary
-from loadgen.outputs.console import LiveConsole, print_summary
-from loadgen.outputs.run_folder import RunFolder, default_path
+from loadgen.outputs.console import LiveConsole, ReportConsole, print_summary
+from loadgen.outputs.run_folder import RunFolder
 from loadgen.scenario.loader import LoadedScenario
-from loadgen.swarm.conductor import Conductor
+from loadgen.swarm.conductor import Conductor, WorkerFailedError
 from loadgen.swarm.members import Swarm
 from loadgen.swarm.report import write_inputs, write_results
 
@@ -56,11 +55,13 @@ class Run:
         self._base_url = base_url
         self._command = command
         # In a pipe or a log there is no width to fit; the tables are made for 100 columns.
-        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
-        self._errors = Console(stderr=True, highlight=False)
+        self._console = ReportConsole(highlight=False, width=None if sys.stdout.isatty() else 100)
+        self._errors = ReportConsole(stderr=True, highlight=False)
         records = loaded.scenario.records
-        self._folder = RunFolder(
-            out or default_path(loaded.scenario.name), rotate_bytes=records.rotate_bytes, keep=records.keep
+        self._folder = (
+            RunFolder.fresh(loaded.scenario.name, rotate_bytes=records.rotate_bytes, keep=records.keep)
+            if out is None
+            else RunFolder(out, rotate_bytes=records.rotate_bytes, keep=records.keep)
         )
         self._problems_told = 0
         self._notes_told = 0
@@ -142,13 +143,14 @@ class Run:
             if not self._codes:
                 self._codes.append(ExitCode.INTERRUPTED)
             return
+        early = self.conductor.elapsed_s < self.conductor.schedule.total_s
         stopped = not self._conducted and not self._interrupts
         self._drain()
         if stopped:
             self._notes.append("stopped by Locust (its UI, or -t) before the schedule's end")
         if self._spending is not None and (self._budget_ended or self._spending.broke(self.conductor.aggregate)):
             self._notes.append(f"the load was ended early, to stay within the budget of {self._spending.limit:g} USD")
-        if self._interrupts:
+        if self._interrupts and early:
             self._notes.append("interrupted: the load ended before its schedule did")
         self.summary = write_results(self._folder, self.conductor, self._ahead, self._notes)
         if not self.summary.generator.valid:
@@ -248,6 +250,8 @@ class Run:
     def _stop_if_interrupted(self) -> None:
         if self._interrupts or self._ending:
             raise InterruptedRunError("interrupted before the load began")
+        if self._ending:
+            raise WorkerFailedError("the run was stopped before the load began", ExitCode.INVALID_RUN)
 
     def _tell_notes(self) -> None:
         """What has become of workers, as it is known."""

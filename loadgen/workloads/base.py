@@ -8,15 +8,15 @@ so that a long history costs a join of bytes, never a re-encoding.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from random import Random
 from typing import Literal, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from loadgen.client.reply import Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """One request to make, without what the target and the scenario's `request` block add to it.
 
     messages: JSON-encoded chat messages, one object each, in order: `{"role":"user","content":"..."}`.

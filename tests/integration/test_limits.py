@@ -70,19 +70,21 @@ def test_turns_cut_off_keep_what_they_had_shown(cases: dict[str, Case]) -> None:
     requests = finished.summary["requests"]
     assert requests["scheduled"] == requests["sent"] == 30
     assert requests["sent"] == requests["ok"] + requests["cancelled"]
-    assert 5 <= requests["cancelled"] <= 20
+    assert requests["cancelled"] > 0
     assert requests["error_rate"] == 0
-    assert requests["censored"] == {"ttft": 0, "e2e": requests["cancelled"]}
+    silent = sum(record["ttft_s"] is None for record in finished.records)
+    assert requests["censored"] == {"ttft": silent, "e2e": requests["cancelled"]}
     latency = finished.summary["latency"]
-    assert (latency["ttft_s"]["n"], latency["e2e_s"]["n"]) == (30, requests["ok"])
-    assert latency["itl_s"]["n"] == sum(record["chunks"] - 1 for record in finished.records)
+    assert (latency["ttft_s"]["n"], latency["e2e_s"]["n"]) == (30 - silent, requests["ok"])
+    assert latency["itl_s"]["n"] == sum(max(0, record["chunks"] - 1) for record in finished.records)
     cut = [record for record in finished.records if record["outcome"] == "cancelled"]
     assert len(cut) == requests["cancelled"]
+    assert any(record["chunks"] for record in cut)
     for record in cut:
-        assert record["ttft_s"] is not None
+        assert (record["ttft_s"] is None) == (record["chunks"] == 0)
         assert record["tpot_s"] is None
         assert record["output_tokens"] is None
-        assert 0 < record["chunks"] < 20
+        assert record["chunks"] < 20
     # What they would have cost in tokens is not known.
     assert finished.summary["tokens"]["output"] is None
     assert finished.summary["tokens"]["output_known"] == 20 * requests["ok"]
@@ -93,5 +95,5 @@ def test_turns_cut_off_before_any_output_are_censored(cases: dict[str, Case]) ->
     requests = finished.summary["requests"]
     silent = [record for record in finished.records if record["first_output_s"] is None]
     assert len(silent) == requests["censored"]["ttft"] == requests["cancelled"] > 0
-    assert finished.summary["latency"]["ttft_s"]["n"] == requests["ok"]
+    assert requests["sent"] == requests["ok"] + requests["cancelled"] == 20
     assert {record["ttft_s"] for record in silent} == {None}

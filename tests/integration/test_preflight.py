@@ -2,9 +2,7 @@
 
 import json
 import os
-import signal
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,19 +109,3 @@ def test_a_server_that_only_fails_is_measured(run: Callable[..., Command], tmp_p
     assert {record["outcome"] for record in finished.records} == {"http_5xx"}
     assert all("no luck today" in record["error"] for record in finished.records)
     assert "the run goes on" in finished.output
-
-
-def test_a_target_that_dies_is_lost(run: Callable[..., Command], tmp_path: Path) -> None:
-    scenario = write_scenario(tmp_path, load=open_load(20, "120s"))
-    with SimulatorProcess() as server:
-        command = run(scenario, "--target", server.url)
-        command.await_records(20)
-        os.kill(server.pid, signal.SIGKILL)
-        died = time.monotonic()
-        finished = command.wait(timeout_s=40)
-    assert finished.code == ExitCode.TARGET_UNREACHABLE
-    assert 9 < time.monotonic() - died < 30
-    requests = finished.summary["requests"]
-    assert requests["errors"]["connect"] > 100
-    assert requests["sent"] == requests["ok"] + requests["failed"] + requests["cancelled"]
-    assert any("the target was lost" in note for note in finished.summary["run"]["notes"])

@@ -24,6 +24,7 @@ def _runs(run: Callable[..., Command], folder: Path, target: str, load: dict[str
     ended = [command.wait() for command in commands]
     for finished, count in zip(ended, WORKERS, strict=True):
         assert finished.summary["run"]["workers"] == count
+        assert finished.summary["run"]["snapshots_missing"] == 0
         assert len({record["worker"] for record in finished.records}) == count
     return ended
 

@@ -1,5 +1,6 @@
 """The open loop: every arrival of the plan is some worker's, on time or counted as dropped."""
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -126,12 +127,28 @@ def test_a_drain_ends_the_load_and_waits_for_what_is_in_flight(tmp_path: Path, s
     uvloop.run(main())
 
 
+def test_a_drain_that_meets_a_report_under_way_loses_nothing(tmp_path: Path, quick_server: ScriptedServer) -> None:
+    scenario = scenario_of(tmp_path, load=open_load(7.3, "60s"))  # none in flight at 1 s, when the first report is due
+
+    async def main() -> None:
+        quick_server.stamps()
+        worker = Worker(scenario, quick_server.url)
+        await worker.start(soon(), ALL)
+        # A report goes out in pieces, one a turn of the loop: look at every turn.
+        while worker.engine._recorder._seq < 1:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+        assert not worker.heard.records, "the first report is begun and not sent"
+        heard = await worker.drain()
+        assert heard.aggregate.missing_snapshots == 0
+        assert heard.outcomes() == {"ok": len(quick_server.stamps())}
+
+    uvloop.run(main())
+
+
 def test_a_second_drain_cuts_the_first_one_short(tmp_path: Path, slow_server: ScriptedServer) -> None:
     scenario = scenario_of(tmp_path, load=open_load(50, "60s"))
 
     async def main() -> None:
-        import asyncio
-
         worker = Worker(scenario, slow_server.url)
         await worker.start(soon(), ALL)
         await until(lambda: worker.engine._runner.in_flight >= 5, "some turns in flight")

@@ -4,17 +4,18 @@ import gzip
 import json
 import re
 import tracemalloc
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from loadgen.metrics.aggregate import Aggregate
 from loadgen.metrics.histogram import Dist
 from loadgen.metrics.recorder import LONG_CHUNKS
 from loadgen.metrics.snapshot import Gauges
+from loadgen.metrics.summarize import summarize
 from loadgen.metrics.turn import Outcome, TurnMeasurement
-from tests.unit.metrics.making import MS, ORIGIN_NS, PLAN, S, new_recorder, snap, summary_of, turn
+from tests.unit.metrics.making import MS, ORIGIN_NS, PLAN, RUN, S, new_recorder, snap, summary_of, turn
 
 
 def only(dist: Dist | None) -> float:
@@ -196,6 +197,20 @@ def test_the_drain_is_outside() -> None:
     assert peak.throughput.chunks_per_s == pytest.approx(1 / 30)
 
 
+def test_what_ends_after_the_load_was_closed_early_is_the_drains() -> None:
+    recorder = new_recorder()
+    recorder.record(turn(at_s=20))
+    recorder.close(ORIGIN_NS + 25 * S)
+    recorder.record(turn(at_s=24.9, chunks_ms=(50, 150, 200), output_tokens=3))
+    aggregate = Aggregate(PLAN)
+    assert aggregate.apply(snap(recorder, at_s=26.0))
+    summary = summarize(aggregate, RUN, ended_s=25.0)
+    assert summary.requests.ok == 2
+    assert summary.throughput.window_s == 15
+    assert summary.throughput.requests_per_s == pytest.approx(1 / 15)
+    assert summary.throughput.chunks_per_s == pytest.approx(4 / 15)
+
+
 def test_a_run_cut_short_is_divided_by_the_time_it_had() -> None:
     summary = summary_of(turn(at_s=20), ended_s=30)
     assert summary.throughput.window_s == 20
@@ -308,3 +323,13 @@ def test_memory_does_not_grow_with_the_number_of_turns() -> None:
     tracemalloc.stop()
     # 4,000 turns: 16 bytes kept of each would show.
     assert grown < 64_000
+
+
+def test_a_snapshot_takes_as_many_steps_after_ten_thousand_turns_as_after_ten() -> None:
+    def steps(turns: int) -> int:
+        recorder = new_recorder()
+        for _ in range(turns):
+            recorder.record(turn())
+        return sum(1 for _ in recorder.snapshot(ORIGIN_NS + S, Gauges()))
+
+    assert steps(10_000) == steps(10)

@@ -28,6 +28,17 @@ def test_an_empty_folder_will_do(tmp_path: Path) -> None:
     assert RunFolder(tmp_path).write_text("a.txt", "x")
 
 
+def test_two_runs_of_one_second_get_a_folder_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("loadgen.outputs.run_folder.default_path", lambda scenario: Path("runs") / scenario)
+    assert [RunFolder.fresh("chat").path.name for _ in range(3)] == ["chat", "chat-2", "chat-3"]
+
+
+def test_a_users_own_empty_folder_is_not_taken_away(tmp_path: Path) -> None:
+    RunFolder(tmp_path).discard_if_empty()
+    assert tmp_path.exists()
+
+
 def test_a_folder_that_cannot_be_made_is_the_users_mistake(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="can't make the run folder"):

@@ -65,11 +65,19 @@ class PlayedSwarm:
         self.conductor.handlers()[kind](None, Message(kind, data, worker))  # type: ignore[no-untyped-call]
 
     def report(
-        self, worker: str, *, seq: int, run_id: str = RUN_ID, final: bool = False, at_s: float = 1.0, **counted: Any
+        self,
+        worker: str,
+        *,
+        seq: int,
+        run_id: str = RUN_ID,
+        final: bool = False,
+        at_s: float = 1.0,
+        chunks: int = 0,
+        **counted: Any,
     ) -> None:
         """A snapshot from a worker."""
         counters = [Counters(0, 0, **counted)] if counted else []
-        snapshot = Snapshot(run_id, worker, seq, at_s, final, Gauges(), counters, [], [], b"")
+        snapshot = Snapshot(run_id, worker, seq, at_s, final, Gauges(chunks=chunks), counters, [], [], b"")
         self.say(messages.SNAPSHOT, encode(snapshot), worker)
 
     def told(self, kind: str, order: Any) -> dict[str, Any]:
@@ -251,6 +259,40 @@ def test_one_answer_of_any_kind_shows_that_it_is_there(
     for second in range(10, 15):
         swarm.report("a", seq=second, at_s=second, failed=3, failures={"connect": 3})
     assert not begun.target_lost
+
+
+def test_streams_that_flow_show_that_it_is_there_though_none_has_ended(swarm: PlayedSwarm, begun: Conductor) -> None:
+    for second in range(1, 15):
+        swarm.report("a", seq=second, at_s=second, chunks=5_000 * second, failed=1, failures={"connect": 1})
+    assert not begun.target_lost
+
+
+def test_no_load_begins_without_a_worker(swarm: PlayedSwarm, conductor: Conductor) -> None:
+    swarm.ready = Ready("another run")
+    preparing = gevent.spawn(conductor.prepare, ["a", "b"])
+    gevent.sleep(0)
+    swarm.permits.clear()
+    with pytest.raises(WorkerFailedError, match="every worker was lost"):
+        preparing.get(timeout=10)
+
+
+def test_a_late_worker_that_cant_prepare_is_left_out_and_the_run_goes_on(swarm: PlayedSwarm, begun: Conductor) -> None:
+    swarm.ready = Ready(RUN_ID, "no such recording here", ExitCode.BAD_INPUT)
+    swarm.permits["c"] = 1
+    begun.admit("c")
+    assert "no such recording here" in begun.notes[-1]
+    assert begun.bug is None
+    swarm.ready = Ready(RUN_ID)
+    swarm.permits["d"] = 1
+    begun.admit("d")
+    assert "worker d joined" in begun.notes[-1]
+
+
+def test_the_measured_time_ends_where_the_drain_begins(swarm: PlayedSwarm, begun: Conductor) -> None:
+    begun.drain(0.0)
+    ended_s = begun.load_ended_s
+    begun.drain(0.0)
+    assert begun.load_ended_s == ended_s <= begun.elapsed_s
 
 
 def test_a_bug_names_its_worker(swarm: PlayedSwarm, begun: Conductor) -> None:
