@@ -3,7 +3,7 @@
 The only place where a Turn becomes bytes and an Exchange becomes a TurnMeasurement.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from loadgen.client.dialects import BodyTemplate, Dialect, body_template
 from loadgen.client.exchange import Exchange, Limits
