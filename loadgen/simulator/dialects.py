@@ -32,18 +32,19 @@ class Dialect:
     """One kind of server.
 
     owned_by, server: in the model list and the Server header (None: the HTTP library's own). reasoning_key: where
-    thoughts stand in a delta or message. usage_at: where a stream's usage stands. usage_always: without being asked.
-    usage_null: every other chunk has `usage: null`. reports_cached: cached tokens without being told to.
-    cached_split: hits and misses as members of their own. forces_length: takes ignore_eos and min_tokens.
-    checks_model: refuses other model names. finish_with_last: the finish reason comes with the last token.
-    reasoning_share: of an answer's tokens, unless told otherwise. needs_reasoning: wants the thoughts of a tool turn
-    back. keepalive_s: between comments while a stream waits, None for none. full_status: when its queue is full.
+    thoughts stand in a delta or message, None where they are counted and not shown. usage_at: where a stream's usage
+    stands. usage_always: without being asked. usage_null: every other chunk has `usage: null`. reports_cached: cached
+    tokens without being told to. cached_split: hits and misses as members of their own. forces_length: which of
+    ignore_eos and min_tokens it takes. checks_model: refuses other model names. finish_with_last: the finish reason
+    comes with the last token. reasoning_share: of an answer's tokens, unless told otherwise. needs_reasoning: wants the
+    thoughts of a tool turn back. keepalive_s: between comments while a stream waits, None for none. full_status: when
+    its queue is full.
     """
 
     name: str
     owned_by: str
     server: str | None = None
-    reasoning_key: Literal["reasoning_content", "reasoning"] = "reasoning_content"
+    reasoning_key: Literal["reasoning_content", "reasoning"] | None = "reasoning_content"
     usage_at: Literal["own_chunk", "finish_chunk"] = "own_chunk"
     usage_always: bool = False
     usage_null: bool = False
@@ -63,7 +64,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         dialect.name: dialect
         for dialect in (
-            Dialect("openai", owned_by="loadgen", usage_null=True),
+            Dialect("openai", owned_by="loadgen", reasoning_key=None, usage_null=True),
             Dialect(
                 "deepseek",
                 owned_by="deepseek",

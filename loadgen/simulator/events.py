@@ -57,7 +57,7 @@ class Writer:
         message: dict[str, object] = {"role": "assistant", "content": answer.text or None}
         if not answer.calls:
             message["content"] = answer.text
-        if answer.reasoning_tokens:
+        if answer.reasoning_tokens and self._dialect.reasoning_key:
             message[self._dialect.reasoning_key] = answer.reasoning
         if answer.calls and answer.reason == "tool_calls":
             message["tool_calls"] = [
@@ -102,6 +102,8 @@ class Stream:
         self._with_usage = with_usage or dialect.usage_always
         self._throughout = throughout
         self._pieces = [piece.encode() for piece in answer.pieces]
+        if dialect.reasoning_key is None:
+            self._pieces[: answer.reasoning_tokens] = [b""] * answer.reasoning_tokens
         # vLLM's last token rides on the finish event; a tool call's does not.
         self._held = b""
         text_end = answer.reasoning_tokens + answer.text_tokens
@@ -157,8 +159,8 @@ class Stream:
         if not self._chat:
             return {"content": held}
         if held:
-            key = self._dialect.reasoning_key if self._answer.reasoning_tokens == len(self._pieces) else "content"
-            return {key: held}
+            thought = self._answer.reasoning_tokens == len(self._pieces)
+            return {self._dialect.reasoning_key if thought and self._dialect.reasoning_key else "content": held}
         return {"content": "", "reasoning_content": None} if self._dialect.name == "deepseek" else {}
 
     def _lay_out(self, thought_end: int, text_end: int) -> list[tuple[int, bytes, bytes]]:
@@ -168,7 +170,8 @@ class Stream:
         if text_end > thought_end:
             parts.append((text_end, *self._frame("content")))
         if thought_end:
-            parts.append((min(thought_end, text_end), *self._frame(self._dialect.reasoning_key)))
+            key = self._dialect.reasoning_key
+            parts.append((min(thought_end, text_end), *(self._frame(key) if key else (b"", b""))))
         return parts
 
     def _frame(self, key: str) -> tuple[bytes, bytes]:

@@ -2,9 +2,12 @@
 
 import json
 import signal
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from loadgen import __version__
 from loadgen.errors import ExitCode
@@ -20,6 +23,30 @@ def test_simulate_serves_until_it_is_interrupted(start: Callable[..., Command]) 
     command.signal(signal.SIGINT)
     assert command.wait(timeout_s=15).code in (ExitCode.PASS, ExitCode.INTERRUPTED)
     assert "Traceback" not in command.output
+
+
+def test_simulate_wears_a_dialect_breaks_as_told_and_asks_for_its_key(start: Callable[..., Command]) -> None:
+    options = ["--dialect", "vllm", "--fault", "503:retry_after=7", "--api-key-env", "SIMULATED_KEY"]
+    command = start("simulate", "--port", "0", *options, env={"SIMULATED_KEY": "s3cret"})
+    command.await_output("dialect vllm")
+    url = next(word for word in command.output.replace(",", " ").split() if word.startswith("http://"))
+    body = json.dumps({"model": "simulated-model", "messages": [{"role": "user", "content": "hi"}]}).encode()
+    told = []
+    for headers in ({}, {"Authorization": "Bearer s3cret"}):
+        asked = urllib.request.Request(f"{url}/chat/completions", body, headers)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(asked, timeout=10)
+        told.append((refused.value.code, refused.value.headers["Retry-After"]))
+        refused.value.close()
+    assert told == [(401, None), (503, "7")]
+    assert "s3cret" not in command.output
+
+
+def test_a_mistaken_fault_is_the_users(start: Callable[..., Command]) -> None:
+    finished = start("simulate", "--fault", "trunkate").wait(timeout_s=15)
+    assert finished.code == ExitCode.BAD_INPUT
+    assert "Did you mean 'truncate'" in finished.output
+    assert "Traceback" not in finished.output
 
 
 def test_a_busy_port_is_told(start: Callable[..., Command]) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -57,9 +57,19 @@ class Finished:
 
 
 class Command:
-    """`python -m loadgen ARGUMENTS`, started. Its run folder, where it makes one, is `folder / "run"`."""
+    """`python -m loadgen ARGUMENTS`, started. Its run folder, where it makes one, is `folder / "run"`.
 
-    def __init__(self, folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    module: another module to run. inside: what runs it, such as `ip netns exec NAME`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        module: str = "loadgen",
+        inside: Sequence[str] = (),
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.run = folder / "run"
         self._mark = f"{_MARK}={uuid.uuid4().hex}"
@@ -68,7 +78,7 @@ class Command:
         name, _, value = self._mark.partition("=")
         with self._printed.open("wb") as printed:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "loadgen", *arguments],
+                [*inside, sys.executable, "-m", module, *arguments],
                 cwd=folder,
                 env=given | {name: value, "COLUMNS": "200"} | dict(env or {}),
                 stdin=subprocess.DEVNULL,

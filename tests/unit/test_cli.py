@@ -123,6 +123,8 @@ def test_options_reach_the_master_as_they_were_given_and_on_no_command_line(
     assert workers == 2
     # The command without a target starts the simulator, with the seed that the scenario has in the end.
     assert simulator == ["--seed", "3"]
+    leave(monkeypatch, "run", scenario, "--set", "target.dialect=deepseek")
+    assert seen[-2] == ["--seed", "7", "--dialect", "deepseek"]
     assert isinstance(given, dict)
     assert (given["duration"], given["rate"], given["users"]) == (1.5, 2.5, None)
     assert given["sets"] == ["load.grace=1s", "seed=4"]

@@ -1,6 +1,7 @@
 """The timing model: what a step costs."""
 
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from statistics import fmean
 
@@ -88,3 +89,26 @@ def test_the_named_profiles_do_what_they_say() -> None:
     ttft_s, tpot_s = _alone("deepseek", 1000)
     assert ttft_s > 0.08
     assert 1 / tpot_s == pytest.approx(50, rel=0.1)
+
+
+def test_the_documented_profiles_are_these() -> None:
+    page = (Path(__file__).parents[3] / "docs/simulator.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `") and line.count("|") == 14}
+    for name, profile in PROFILES.items():
+        told = [float(cell.replace(",", "")) for cell in rows[name].split("|")[2:-1]]
+        assert told == pytest.approx(
+            [
+                profile.prefill_tokens_per_s,
+                profile.prefill_overhead_s * 1e3,
+                profile.step_base_s * 1e3,
+                profile.decode_per_sequence_s * 1e6,
+                profile.decode_per_kv_token_s * 1e9,
+                profile.max_batch,
+                profile.kv_tokens,
+                profile.prefill_budget,
+                profile.context_length,
+                profile.queue_limit,
+                profile.block_tokens,
+                profile.jitter_sigma,
+            ]
+        ), name
