@@ -17,6 +17,7 @@ from loadgen import __version__
 from loadgen.errors import ExitCode, LoadgenError, UsageError
 from loadgen.simulator.command import simulate
 
+_WEB_PORT = 8089
 _EXIT_CODES = """\b
 Exit codes: 0 pass (or no SLO), 1 SLO failed, 2 bad input, 3 inconclusive, 4 invalid run (the generator was the
 bottleneck), 5 target unreachable or lost, 70 a bug of loadgen, 130 interrupted (the report is still written)."""
@@ -58,6 +59,17 @@ def _override_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _web_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Locust's web UI, for `run` and `master`."""
+    port = click.option("--web-port", type=click.IntRange(1, 65535), metavar="PORT", help="Where; implies --web.")
+    web = click.option("--web", is_flag=True, help=f"Show the run in Locust's web UI on 127.0.0.1:{_WEB_PORT}.")
+    return web(port(command))
+
+
+def _web_port(web: bool, port: int | None) -> int | None:
+    return port or (_WEB_PORT if web else None)
+
+
 def _load(scenario: str, options: dict[str, Any]) -> Any:
     from loadgen.scenario.loader import load_scenario
     from loadgen.scenario.overrides import Overrides
@@ -93,7 +105,8 @@ def cli() -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; default runs/<time>-<scenario>."
 )
-def run(scenario: str, workers: int | None, out: Path | None, **options: Any) -> None:
+@_web_options
+def run(scenario: str, workers: int | None, out: Path | None, web: bool, web_port: int | None, **options: Any) -> None:
     """Run SCENARIO: a file, or the name of a shipped one (default: quickstart).
 
     Without a target, the embedded simulator is started and measured, so that everything can be tried with no server
@@ -111,6 +124,8 @@ def run(scenario: str, workers: int | None, out: Path | None, **options: Any) ->
     arguments = [scenario]
     if out is not None:
         arguments += ["--out", str(out)]
+    if (port := _web_port(web, web_port)) is not None:
+        arguments += ["--web-port", str(port)]
     # What was given may hold a key, and every user of the machine may read a command line: it goes through a pipe.
     private = json.dumps({"options": options, "command": sys.argv})
     count = workers or max(1, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 2) - 1)
@@ -170,11 +185,14 @@ cli.add_command(simulate)
 @click.option("--bind", default="127.0.0.1:5557", show_default=True, metavar="HOST:PORT", help="Where workers join.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Wait for so many.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder.")
+@_web_options
 @click.option("--announce-fd", type=int, hidden=True)
 @click.option("--target-fd", type=int, hidden=True)
 @click.option("--private-fd", type=int, hidden=True)
 @click.option("--parent", type=int, hidden=True)
-def master(scenario: str, bind: str, workers: int, out: Path | None, **options: Any) -> None:
+def master(
+    scenario: str, bind: str, workers: int, out: Path | None, web: bool, web_port: int | None, **options: Any
+) -> None:
     """Conduct a run on workers that join from other processes or machines (`loadgen worker`).
 
     `loadgen run` starts this by itself, with workers on the same machine.
@@ -199,17 +217,30 @@ def master(scenario: str, bind: str, workers: int, out: Path | None, **options: 
     announce_fd: int | None = options["announce_fd"]
     host, port = ("127.0.0.1", 0) if announce_fd is not None else _address(bind, "--bind")
     code = run_master(
-        loaded, base_url, host=host, port=port, workers=workers, out=out, command=command, announce_fd=announce_fd
+        loaded,
+        base_url,
+        host=host,
+        port=port,
+        workers=workers,
+        out=out,
+        command=command,
+        announce_fd=announce_fd,
+        web_port=_web_port(web, web_port),
     )
     _leave(code)
 
 
 @cli.command()
 @click.option("--master", "address", default="127.0.0.1:5557", show_default=True, metavar="HOST:PORT", help="To join.")
+@click.option("--wait", type=_Duration(), default="5m", show_default=True, help="How long to look for the master.")
 @click.option("--join-fd", type=int, hidden=True)
 @click.option("--parent", type=int, hidden=True)
-def worker(address: str, join_fd: int | None, parent: int | None) -> None:
-    """Send load for a master: join it, take its scenario, report to it."""
+def worker(address: str, wait: float, join_fd: int | None, parent: int | None) -> None:
+    """Send load for a master: join it, take its scenario, report to it.
+
+    It may be started before its master. SIGTERM lets it leave in mid-run: its share goes to the other workers, what it
+    has in flight ends within the scenario's grace time.
+    """
     _tie_to(parent)
     os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
     from loadgen.swarm.processes import run_worker
@@ -221,7 +252,7 @@ def worker(address: str, join_fd: int | None, parent: int | None) -> None:
             return  # the master never came up, and has said why
     else:
         click.echo(f"joining the master at {address}")
-    _leave(run_worker(*_address(address, "--master")))
+    _leave(run_worker(*_address(address, "--master"), wait))
 
 
 def _address(text: str, option: str) -> tuple[str, int]:

@@ -43,11 +43,16 @@ def is_stale(error: Exception) -> bool:
 def reply_failure(error: Exception, *, started: bool) -> Failure:
     """Why there is no whole reply. started: whether its head had come."""
     if isinstance(error, aiohttp.ClientResponseError):
-        return Failure("invalid_response", f"not HTTP/1.1: {error.message.partition(chr(10))[0].rstrip(':')}")
+        return _no_http(error.message)
     if isinstance(error, aiohttp.ClientPayloadError):
-        problem = str(error.__cause__ or error)
+        problem = str(getattr(error.__cause__, "message", error))
         if not any(words in problem for words in _CUT):
-            return Failure("invalid_response", f"not HTTP/1.1: {problem.partition(chr(10))[0].rstrip(':')}")
+            return _no_http(problem)
     began = started or (isinstance(error, aiohttp.ServerDisconnectedError) and not is_stale(error))
     why = f" ({error})" if isinstance(error, OSError) else ""
     return Failure("truncated", f"connection closed {'in the middle of' if began else 'before'} the response{why}")
+
+
+def _no_http(problem: str) -> Failure:
+    # Behind the first line stand the bytes themselves.
+    return Failure("invalid_response", f"not HTTP/1.1: {problem.partition(chr(10))[0].rstrip(':')}")

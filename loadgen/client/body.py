@@ -5,13 +5,19 @@ Called by the timeline only. Knows nothing of events: it turns the bytes of read
 
 import zlib
 
-# A single event or a reply that is not streamed may be this long; beyond it the turn fails with bounded memory.
-MAX_PENDING_BYTES = 64 * 1024 * 1024
+# A reply that is not streamed may be this long; beyond it the turn fails with bounded memory.
+MAX_BODY_BYTES = 64 * 1024 * 1024
+# So may a single event be: far longer than any that says something, and short enough that walking through one of a
+# million lines, as only an attack has, does not hold up the other streams for seconds.
+MAX_EVENT_BYTES = 8 * 1024 * 1024
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 class BodyTooLargeError(Exception):
-    """A single event or an unstreamed body is larger than MAX_PENDING_BYTES."""
+    """A single event is larger than MAX_EVENT_BYTES, or an unstreamed body than MAX_BODY_BYTES."""
+
+    def __init__(self) -> None:
+        super().__init__("an event of more than 8 MiB or a reply of more than 64 MiB")
 
 
 class CorruptBodyError(Exception):
@@ -31,10 +37,9 @@ class Inflater:
     def __init__(self) -> None:
         self._stream = _new_stream()
 
-    def feed(self, pieces: list[bytes]) -> list[bytes]:
-        """The same pieces, inflated. Raises CorruptBodyError; BodyTooLargeError where they unfold to too much."""
+    def feed(self, pieces: list[bytes], budget: int) -> list[bytes]:
+        """The same pieces, inflated. Raises CorruptBodyError; BodyTooLargeError above `budget` bytes."""
         inflated = []
-        budget = MAX_PENDING_BYTES
         for piece in pieces:
             whole = self._inflate(piece, budget)
             budget -= len(whole)

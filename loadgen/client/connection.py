@@ -364,7 +364,7 @@ class Connection(asyncio.Protocol):
 def failure_of(error: Exception) -> Failure | None:
     """What a server did wrong; None for an error that is no server's."""
     if isinstance(error, BodyTooLargeError):
-        return Failure("invalid_response", "an event or a reply of more than 64 MiB")
+        return Failure("invalid_response", str(error))
     if isinstance(error, CorruptBodyError):
         return Failure("invalid_response", f"corrupt compressed body: {error}")
     if isinstance(error, httptools.HttpParserUpgrade):

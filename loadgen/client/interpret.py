@@ -33,8 +33,8 @@ def interpret(exchange: Exchange) -> Interpreted:
     """Judge a finished exchange. Digests what is left of its body."""
     try:
         found = _read_body(exchange)
-    except BodyTooLargeError:
-        found = Failure("invalid_response", "an event or a reply of more than 64 MiB")
+    except BodyTooLargeError as error:
+        found = Failure("invalid_response", str(error))
     except CorruptBodyError as error:
         found = Failure("invalid_response", f"corrupt compressed body: {error}")
     failure = _decide(exchange, found)

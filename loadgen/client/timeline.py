@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from loadgen.client.body import MAX_PENDING_BYTES, BodyTooLargeError, Inflater
+from loadgen.client.body import MAX_BODY_BYTES, MAX_EVENT_BYTES, BodyTooLargeError, Inflater
 from loadgen.client.chunks import Chunk, MalformedChunkError, ToolCallPart, decode_chunks
 from loadgen.client.reply import ToolCall, Usage
 from loadgen.client.sse import EventSplitter
@@ -116,10 +116,11 @@ class Timeline:
             # An event that grows and grows is looked at only when it has doubled, or the work would be quadratic.
             carried = self._splitter.carried_bytes
             self._digest_at = max(DIGEST_BYTES, carried)
+            too_large = carried >= MAX_EVENT_BYTES
         else:
-            carried = self._pending_bytes
-            self._digest_at = min(2 * carried, MAX_PENDING_BYTES)
-        if carried >= MAX_PENDING_BYTES:
+            self._digest_at = min(2 * self._pending_bytes, MAX_BODY_BYTES)
+            too_large = self._pending_bytes >= MAX_BODY_BYTES
+        if too_large:
             raise BodyTooLargeError
 
     def _drop_surplus(self) -> None:
@@ -128,7 +129,7 @@ class Timeline:
         self._reads += len(self._stamps)
         self._pieces, self._stamps, self._pending_bytes = [kept], [], len(kept)
         self._digest_at = ERROR_KEPT_BYTES + DIGEST_BYTES
-        if self._dropped_bytes >= MAX_PENDING_BYTES:
+        if self._dropped_bytes >= MAX_BODY_BYTES:
             raise BodyTooLargeError
 
     def body(self) -> bytes:
@@ -149,7 +150,7 @@ class Timeline:
 
     def _inflate_pending(self) -> None:
         if self._inflater is not None:
-            self._pieces = self._inflater.feed(self._pieces)
+            self._pieces = self._inflater.feed(self._pieces, MAX_BODY_BYTES)
             self._inflater = None
 
     def digest(self, *, final: bool = False) -> None:
@@ -158,7 +159,8 @@ class Timeline:
         self._pieces, self._stamps, self._pending_bytes = [], [], 0
         self._reads += len(stamps)
         if self._inflater is not None:
-            pieces = self._inflater.feed(pieces)
+            # A read unfolds to a thousand times its size at most, and a stream's are digested every few.
+            pieces = self._inflater.feed(pieces, MAX_EVENT_BYTES)
         payloads, events = self._splitter.feed(pieces, stamps, final=final)
         if b"[DONE]" in payloads:
             self.done = True

@@ -62,7 +62,7 @@ class Ahead(msgspec.Struct, frozen=True):
 
     def lines(self) -> list[str]:
         """For the console, beside the preflight's own line."""
-        lines = [found.line() for found in self.calibration.found if found.requests or "ratio" in found.basis]
+        lines = [found.line() for found in self.calibration.found]
         if self.forecast is not None and self.budget is not None:
             lines.append(self.forecast.line(self.budget))
         return lines

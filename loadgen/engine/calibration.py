@@ -12,7 +12,8 @@ import asyncio
 import importlib
 import os
 import re
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -32,16 +33,19 @@ from loadgen.workloads.fragments import escape_text, text_message
 from loadgen.workloads.sizing import NONCE_DIGITS, TextSizer
 
 _PIECE = re.compile(r"\w{1,6}|[^\w\s]{1,3}|\n+| {2,}")
-# Many short passages say more than a long one of the same length: 48 of them in three requests are 1,600 tokens, each
+# Many short passages say more than a long one of the same length: 48 of them in six requests are 1,600 tokens, each
 # small enough for a context of 1,024. It came within 1 % of all of Python's texts with the simulator's tokens and
 # within 3 % with DeepSeek's.
-_PASSAGES = 16
+_PASSAGES = 8
 _PASSAGE_CHARS = 144
-_LARGE_TEXTS = 3
+_LARGE_TEXTS = 6
 _SMALL_CHARS = 120
 # More than this of a large corpus says no more about its pieces a character.
 _COUNTED_CHARS = 1_000_000
 _NONCES = 8
+# After this long no more is asked of a target than has to be, and after this long nothing.
+_EAGER_S = 8.0
+_PATIENCE_S = 60.0
 # No tokenizer is outside of these; a count that does not grow with the text would make prompts of any length.
 _LEAST_TOKENS_A_PIECE, _MOST_TOKENS_A_PIECE = 0.1, 20.0
 
@@ -113,35 +117,62 @@ async def _ask_target(scenario: Scenario, base_url: str, findings: PreflightFind
         return interpret(exchange).reply.usage.input_tokens
 
     try:
-        return [await by_usage(load_corpus(name), ask) for name in sized_corpora(scenario)]
+        return [await _within_patience(load_corpus(name), ask) for name in sized_corpora(scenario)]
     finally:
         await transport.close()
 
 
+async def _within_patience(corpus: Corpus, ask: Ask) -> Found:
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            return await by_usage(corpus, ask)
+    except TimeoutError:
+        why = f"the usual ratio: calibrating took more than {_PATIENCE_S:g} s"
+        return Found(corpus.name, why, TextSizer())
+
+
 async def by_usage(corpus: Corpus, ask: Ask) -> Found:
-    """Learn a corpus's sizes from what the target counts: eight requests, of about 2,000 tokens in all."""
+    """Learn a corpus's sizes from what the target counts: eleven requests, of about 2,000 tokens in all.
+
+    A slow target is asked for fewer of the larger texts: the sizes are then a little less sure.
+    """
+    started_s = time.monotonic()
     small = corpus.passage(Random("small"), _SMALL_CHARS)
     half = len(small) // 2
     nonces = " ".join(_nonce(number) for number in range(_NONCES)) + " "
-    texts = _large_texts(corpus)
     asked: list[tuple[bytes, ...]] = [
         (_user(small),),
         (_user(small + small),),
         (_user(nonces + small),),
         (_user(small[:half]), text_message("assistant", escape_text("x")), _user(small[half:])),
         (text_message("system", escape_text(small[:half])), _user(small[half:])),
-        *((_user(text),) for text in texts),
     ]
-    counts = [await ask(messages) for messages in asked]
-    spent = sum(count for count in counts if count is not None)
+    counts = await _counts(asked, ask)
+    texts: list[str] = []
+    for pair in _in_pairs(_large_texts(corpus)):
+        if texts and time.monotonic() - started_s > _EAGER_S:
+            break
+        texts += pair
+        counts += await _counts([(_user(text),) for text in pair], ask)
     known = [count for count in counts if count is not None]
-    if len(known) < len(asked):
-        return Found(corpus.name, "the usual ratio: a calibrating request failed", TextSizer(), spent, len(asked))
-    sizer = _solve(corpus, texts, known)
-    if sizer is None:
-        why = "the usual ratio: the target's counts do not follow the text"
-        return Found(corpus.name, why, TextSizer(), spent, len(asked))
-    return Found(corpus.name, "learnt from the target's usage", sizer, spent, len(asked))
+    sizer = _solve(corpus, texts, known) if len(known) == len(counts) else None
+    basis = "learnt from the target's usage"
+    if sizer is None and len(known) < len(counts):
+        basis = "the usual ratio: a calibrating request failed"
+    elif sizer is None:
+        basis = "the usual ratio: the target's counts do not follow the text"
+    return Found(corpus.name, basis, sizer or TextSizer(), sum(known), len(counts))
+
+
+async def _counts(asked: Sequence[tuple[bytes, ...]], ask: Ask) -> list[int | None]:
+    """What each prompt counts. All are asked at once, for a slow target's sake; what fails then is asked by itself, for
+    that of one that takes no two requests at once."""
+    counts = await asyncio.gather(*map(ask, asked))
+    return [await ask(messages) if count is None else count for messages, count in zip(asked, counts, strict=True)]
+
+
+def _in_pairs(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (texts[start : start + 2] for start in range(0, len(texts), 2))
 
 
 def _solve(corpus: Corpus, texts: Sequence[str], counts: Sequence[int]) -> TextSizer | None:

@@ -201,6 +201,7 @@ class Conductor:
         """Workers have come or gone, or Locust has spread the permits anew: tell everybody which are theirs now."""
         if self._target is None or self._load_ended_s is not None:
             return
+        self._lose_missing()  # with what they held until now
         counts = self._counts()
         dealt = deal_permits(self._total(counts), counts, self._held)
         if dealt != self._held:
@@ -271,15 +272,20 @@ class Conductor:
         living = self._swarm.workers()
         back = self._gone & living
         self._gone -= back
-        lost = self._started - living - self._gone - self.aggregate.finished_workers
-        for worker in lost:
-            self.lose(worker)
+        lost = self._lose_missing()
         for worker in living - self._ready.keys() - self._admitting:
             self._admitting.add(worker)
             gevent.spawn(self.admit, worker)
         spread = sum(map(len, self._held.values()))
         if back or lost or self._total(self._counts()) != spread:
             self.redeal()
+
+    def _lose_missing(self) -> set[str]:
+        """Lose the workers that are no longer there; which they are."""
+        lost = self._started - self._swarm.workers() - self._gone - self.aggregate.finished_workers
+        for worker in lost:
+            self.lose(worker)
+        return lost
 
     def admit(self, worker: str) -> None:
         """A worker that joined in mid-run: have it prepare, and deal it in; one that can't is noted and left out."""

@@ -141,4 +141,9 @@ def test_a_broken_response_is_the_same_however_it_is_cut(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timeline_module, "DIGEST_BYTES", 64)
         in_pieces = play(loop, raw, _offsets(cuts, len(raw)), closes=True)
-    assert in_pieces.facts() == play(loop, raw, [], closes=True).facts()
+    whole = play(loop, raw, [], closes=True)
+    if in_pieces.seen.error == whole.seen.error:
+        assert in_pieces.facts() == whole.facts()
+    else:
+        # Two things are wrong with it, and which one is met first is a matter of how much is looked at together.
+        assert in_pieces.seen.outcome == whole.seen.outcome != "ok"

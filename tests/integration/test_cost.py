@@ -42,7 +42,7 @@ def test_the_summary_is_the_sum_of_the_records(run: Callable[..., Command], tmp_
 
 
 def test_where_cached_tokens_are_unknown_the_cost_is_an_interval(run: Callable[..., Command], tmp_path: Path) -> None:
-    scenario = write_scenario(tmp_path, workloads=[CHAT], load=open_load(20, "1s"), prices=PRICES, calibrate="off")
+    scenario = write_scenario(tmp_path, workloads=[CHAT], load=open_load(20, "1s"), prices=PRICES)
     with RecordingServer() as server:
         finished = run(scenario, "--target", server.url).wait()
     assert finished.completed, finished.output
@@ -54,9 +54,7 @@ def test_where_cached_tokens_are_unknown_the_cost_is_an_interval(run: Callable[.
 
 
 def test_a_run_that_can_not_fit_its_budget_is_refused(run: Callable[..., Command], tmp_path: Path) -> None:
-    scenario = write_scenario(
-        tmp_path, workloads=[CHAT], load=open_load(20, "60s"), prices=PRICES, budget={"usd": 5}, calibrate="off"
-    )
+    scenario = write_scenario(tmp_path, workloads=[CHAT], load=open_load(20, "60s"), prices=PRICES, budget={"usd": 5})
     with RecordingServer() as server:
         finished = run(scenario, "--target", server.url).wait()
         assert len(server.requests) == 1  # the preflight's
@@ -70,7 +68,9 @@ def test_a_run_that_can_not_fit_its_budget_is_refused(run: Callable[..., Command
 
 def test_a_load_ends_when_its_budget_is_nearly_spent(run: Callable[..., Command], tmp_path: Path) -> None:
     # About 0.24 USD a turn, so some 40 turns: a moment's work, less than it takes to report.
-    scenario = write_scenario(tmp_path, workloads=[CHAT], load=closed_load(2, "60s"), prices=PRICES, budget={"usd": 12})
+    scenario = write_scenario(
+        tmp_path, workloads=[CHAT], load=closed_load(2, "60s"), prices=PRICES, budget={"usd": 12}, calibrate="auto"
+    )
     with SimulatorProcess() as server:
         finished = run(scenario, "--target", server.url).wait()
     assert finished.completed, finished.output
@@ -106,7 +106,7 @@ def test_a_model_without_a_price_is_refused_with_those_that_have_one(
 
 def test_hardware_gives_dollars_for_what_was_measured(run: Callable[..., Command], tmp_path: Path) -> None:
     hardware = {"usd_per_hour": 36.0}
-    scenario = write_scenario(tmp_path, workloads=[CHAT], load=open_load(20, "2s"), hardware=hardware, calibrate="off")
+    scenario = write_scenario(tmp_path, workloads=[CHAT], load=open_load(20, "2s"), hardware=hardware)
     with RecordingServer() as server:
         finished = run(scenario, "--target", server.url).wait()
     assert finished.completed, finished.output

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import pytest
 from loadgen.errors import ExitCode
 from loadgen.simulator.process import ScriptedServer, SimulatorProcess
 from tests.support.command import Command, Finished, closed_load, open_load, read_records, write_scenario
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
 LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
@@ -46,14 +46,6 @@ def quick_server() -> Iterator[ScriptedServer]:
     """Answers in 40 ms."""
     with ScriptedServer(**QUICK_REPLY) as server:  # type: ignore[arg-type]
         yield server
-
-
-def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Ui:

@@ -155,10 +155,14 @@ def read_records(run: Path) -> list[dict[str, Any]]:
 
 
 def write_scenario(folder: Path, name: str = "tested", **parts: Any) -> str:
-    """A scenario file in this folder; its path. Parts left out: one turn of chat of 20 tokens in and 8 out."""
+    """A scenario file in this folder; its path. Parts left out: one turn of chat of 20 tokens in and 8 out.
+
+    Not calibrated unless a part says so: most tests count requests, and look at anything but sizes.
+    """
     scenario = {
         "name": name,
         "workloads": [{"name": "chat", "kind": "chat", "prompt_tokens": 20, "output_tokens": 8}],
+        "calibrate": "off",
         "seed": 7,
     } | parts
     folder.mkdir(parents=True, exist_ok=True)

@@ -87,7 +87,8 @@ class Mistakes:
         if not self.skipped:
             return ()
         more = "" if self.skipped <= len(self.first) else f"; and {self.skipped - len(self.first)} more"
-        return (f"{self.skipped} bad lines of a recording were left out: {'; '.join(self.first)}{more}",)
+        lines = "1 bad line" if self.skipped == 1 else f"{self.skipped} bad lines"
+        return (f"{lines} left out of a recording: {'; '.join(self.first)}{more}",)
 
 
 class SpanFile:

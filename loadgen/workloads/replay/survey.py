@@ -152,19 +152,22 @@ class _Blocks:
 
     def run(self, hash_ids: Sequence[int]) -> tuple[int, int] | None:
         """(leading ids seen before, ids new); None where there are too many different ones to remember."""
-        ids = np.array(hash_ids, dtype=object if max(hash_ids) >= _DENSE_IDS or min(hash_ids) < 0 else np.int64)
-        if ids.dtype == object:
+        try:
+            ids = np.array(hash_ids, dtype=np.int64)
+        except OverflowError:
             return self._sparse_run(hash_ids)
         top = int(ids.max())
+        if top >= _DENSE_IDS or int(ids.min()) < 0:
+            return self._sparse_run(hash_ids)
         if top >= len(self._dense):
             grown = np.zeros(min(_DENSE_IDS, max(2 * len(self._dense), top + 1)), dtype=np.bool_)
             grown[: len(self._dense)] = self._dense
             self._dense = grown
         known = self._dense[ids]
-        leading = len(ids) if known.all() else int(known.argmin())
-        new = len(np.unique(ids[~known]))
+        before = int(np.count_nonzero(known))
+        leading = len(ids) if before == len(ids) else int(known.argmin())
         self._dense[ids] = True
-        return leading, new
+        return leading, len(ids) - before
 
     def _sparse_run(self, hash_ids: Sequence[int]) -> tuple[int, int] | None:
         before = len(self._sparse)

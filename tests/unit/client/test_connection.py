@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from loadgen.client.body import MAX_PENDING_BYTES
+from loadgen.client.body import MAX_BODY_BYTES
 from loadgen.client.connection import MAX_HEAD_BYTES
 from loadgen.client.exchange import Exchange
 from loadgen.client.interpret import interpret
@@ -169,7 +169,7 @@ def test_an_endless_event_fails_the_turn(loop: asyncio.AbstractEventLoop, openin
     wire.read(STREAM + _chunk(opening))
     piece = b"a" * (4 << 20)
     wire.read(b"%x\r\n" % (1 << 40))  # one chunk of a terabyte
-    _feed_until_refused(wire, piece, 2 * MAX_PENDING_BYTES)
+    _feed_until_refused(wire, piece, 2 * MAX_BODY_BYTES)
     assert wire.result()
     assert interpret(wire.exchange).outcome == "invalid_response"
 
@@ -190,7 +190,7 @@ def test_endless_comments_are_no_memory(loop: asyncio.AbstractEventLoop) -> None
 def test_an_endless_reply_that_is_not_streamed_fails_the_turn(loop: asyncio.AbstractEventLoop) -> None:
     wire = Wire(loop)
     wire.read(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{")
-    _feed_until_refused(wire, b"a" * (4 << 20), MAX_PENDING_BYTES)
+    _feed_until_refused(wire, b"a" * (4 << 20), MAX_BODY_BYTES)
     assert wire.result()
     assert interpret(wire.exchange).outcome == "invalid_response"
 
@@ -226,7 +226,7 @@ def test_of_a_huge_error_only_the_start_is_kept(loop: asyncio.AbstractEventLoop)
 def test_an_endless_error_ends(loop: asyncio.AbstractEventLoop) -> None:
     wire = Wire(loop)
     wire.read(b"HTTP/1.1 500 Oops\r\n\r\nIt broke: ")
-    _feed_until_refused(wire, b"a" * (1 << 20), MAX_PENDING_BYTES)
+    _feed_until_refused(wire, b"a" * (1 << 20), MAX_BODY_BYTES)
     assert wire.result()
     assert interpret(wire.exchange).outcome == "http_5xx"
 
@@ -234,7 +234,7 @@ def test_an_endless_error_ends(loop: asyncio.AbstractEventLoop) -> None:
 @pytest.mark.parametrize("kind", [b"application/json", b"text/event-stream"])
 def test_a_gzip_bomb_fails_the_turn(loop: asyncio.AbstractEventLoop, kind: bytes) -> None:
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
-    bomb = b"".join(squeeze.compress(b" " * (1 << 20)) for _ in range(4 * MAX_PENDING_BYTES >> 20)) + squeeze.flush()
+    bomb = b"".join(squeeze.compress(b" " * (1 << 20)) for _ in range(4 * MAX_BODY_BYTES >> 20)) + squeeze.flush()
     wire = Wire(loop)
     wire.read(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Encoding: gzip\r\n" % kind)
     wire.read(b"Content-Length: %d\r\n\r\n" % len(bomb))
@@ -247,7 +247,7 @@ def test_a_gzip_bomb_fails_the_turn(loop: asyncio.AbstractEventLoop, kind: bytes
     tracemalloc.stop()
     assert wire.result()
     assert seen.outcome == "invalid_response"
-    assert peak < 5 * MAX_PENDING_BYTES
+    assert peak < 5 * MAX_BODY_BYTES
 
 
 def test_a_bug_of_ours_is_raised_and_not_blamed_on_the_server(
