@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from loadgen.errors import TraceError
+from loadgen.workloads.replay import agentic
 from loadgen.workloads.replay.agentic import AgenticRecording
 from loadgen.workloads.replay.records import Mistakes
 from loadgen.workloads.replay.script import Step
@@ -239,3 +240,15 @@ def test_a_missing_file_is_refused_with_the_key_to_look_at(tmp_path: Path) -> No
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="holds no messages"):
         load_agentic(written(tmp_path))
+
+
+def test_a_recording_larger_than_what_is_kept_plays_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [conversation.messages for conversation in load_agentic(SMALL)]
+    monkeypatch.setattr(agentic, "_CACHED_BYTES", 600)
+    recording = AgenticRecording(SMALL, Mistakes("stop"))
+    for _ in range(2):
+        for session, messages in enumerate(whole):
+            script = recording.script(session)
+            while script.next_step() is not None:
+                assert sum(entry.size_bytes for entry in recording._cache.values()) <= 600
+            assert script.messages[: len(messages)] == messages
