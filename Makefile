@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint types tests unit integration wheel-smoke benchmark lock schema clean
+.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark lock schema clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -38,6 +38,9 @@ unit: $(VENV)/.dev ## The unit tests: no sockets, about 15 s
 
 integration: $(VENV)/.engine ## The integration tests: real servers, processes and Locust
 	@$(BIN)/python -m pytest tests/integration
+
+fuzz: $(VENV)/.dev ## Noise at all that takes a server's bytes: minutes, other seeds each time; TIMES=100 for longer
+	@CI= FUZZ_TIMES=$${TIMES:-20} $(BIN)/python -m pytest --timeout=0 tests/fuzz tests/unit/client/test_differential.py
 
 wheel-smoke: $(VENV)/.dev ## Build the wheel from the sdist and run it in an empty environment
 	@$(BIN)/python tests/smoke/wheel.py

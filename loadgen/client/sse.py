@@ -11,6 +11,7 @@ from bisect import bisect_right
 from itertools import accumulate
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_EVENT_END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 
 
 class EventSplitter:
@@ -24,7 +25,7 @@ class EventSplitter:
         self._carry_ends: list[int] = []
         self._carry_stamps: list[int] = []
         self._started = False
-        # Whether the stream ended within a line, whose data may then be half of what was meant.
+        # Whether the stream ended within the last event and within a line: its data may be half of what was meant.
         self.cut_short = False
 
     @property
@@ -53,11 +54,12 @@ class EventSplitter:
             self._started = True
             if buffer.startswith(b"\xef\xbb\xbf"):  # a byte order mark; its length is kept for the offsets' sake
                 buffer = b":\n\n" + buffer[3:]
-        self.cut_short = final and not buffer.endswith((b"\n", b"\r"))
         split = _split_simple(buffer)
         if split is None or (final and split[2] < len(buffer)):
             split = _split_any(buffer, final)
         payloads, line_ends, cut = split
+        if final and line_ends and not buffer.endswith((b"\n", b"\r")):
+            self.cut_short = _EVENT_END.search(buffer, line_ends[-1]) is None
         found = _stamps_at(ends, read_stamps, line_ends)
         self._keep(buffer, cut)
         return payloads, found

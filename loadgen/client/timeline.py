@@ -162,6 +162,7 @@ class Timeline:
             # A read unfolds to a thousand times its size at most, and a stream's are digested every few.
             pieces = self._inflater.feed(pieces, MAX_EVENT_BYTES)
         payloads, events = self._splitter.feed(pieces, stamps, final=final)
+        half_said = self._splitter.cut_short and payloads[-1:] != [b"[DONE]"]
         if b"[DONE]" in payloads:
             self.done = True
             kept = [at for at, payload in enumerate(payloads) if payload != b"[DONE]"]
@@ -169,7 +170,7 @@ class Timeline:
         if not payloads or self.malformed is not None:
             return
         chunks, problem = decode_chunks(payloads)
-        if problem is not None and not (self._splitter.cut_short and problem.index == len(payloads) - 1):
+        if problem is not None and not (half_said and problem.index == len(payloads) - 1):
             self.malformed = _describe(problem, payloads[problem.index])
         for chunk, stamp in zip(chunks, events, strict=False):
             self._take(chunk, stamp)

@@ -191,29 +191,33 @@ class Conductor:
     def begin(self, base_url: str, model: str, dialect: str = "openai", learnt: Learnt = NOTHING_LEARNT) -> None:
         """Deal the permits and start the load a moment from now."""
         self._target, self._dialect, self._learnt = (base_url, model), dialect, learnt
-        counts = self._counts()
+        counts = self._shares()
         most = max(counts.values(), default=0)
         delay_s = _START_DELAY_S + (_START_DELAY_PER_PERMIT_S * most if self.schedule.closed else 0.0)
         self.start_unix_ns = time.time_ns() + round(delay_s * 1e9)
-        self._send_deal(deal_permits(self._total(counts), counts, {}))
+        self._send_deal(deal_permits(self._total(), counts, {}))
 
     def redeal(self) -> None:
         """Workers have come or gone, or Locust has spread the permits anew: tell everybody which are theirs now."""
         if self._target is None or self._load_ended_s is not None:
             return
         self._lose_missing()  # with what they held until now
-        counts = self._counts()
-        dealt = deal_permits(self._total(counts), counts, self._held)
+        dealt = deal_permits(self._total(), self._shares(), self._held)
         if dealt != self._held:
             self.epoch += 1
             self._send_deal(dealt)
 
-    def _counts(self) -> dict[str, int]:
-        """Permits per worker that is ready to use them."""
-        ready = {worker for worker, answer in self._ready.items() if answer.error is None} - self._leaving
-        return {worker: count for worker, count in self._swarm.permit_counts().items() if worker in ready}
+    def _shares(self) -> dict[str, int]:
+        """Permits per worker that is ready to use them: even.
 
-    def _total(self, counts: dict[str, int]) -> int:
+        Locust spreads its users evenly too, but after a worker is gone or back it takes its time, or never does it.
+        """
+        ready = {worker for worker, answer in self._ready.items() if answer.error is None} - self._leaving
+        there = sorted(ready & self._swarm.workers())
+        total = self._total()
+        return {worker: total // len(there) + (index < total % len(there)) for index, worker in enumerate(there)}
+
+    def _total(self) -> int:
         """How many permits there are to deal.
 
         In open loop all, for an arrival whose permit nobody holds is not played. In closed loop as many as Locust has
@@ -223,7 +227,7 @@ class Conductor:
         if not self.schedule.closed:
             return self._permit_count
         self._permit_count = self._swarm.wanted()
-        self._spread = min(self._permit_count, max(self._spread, sum(counts.values())))
+        self._spread = min(self._permit_count, max(self._spread, sum(self._swarm.permit_counts().values())))
         return self._spread
 
     def _send_deal(self, dealt: dict[str, tuple[int, ...]]) -> None:
@@ -277,7 +281,7 @@ class Conductor:
             self._admitting.add(worker)
             gevent.spawn(self.admit, worker)
         spread = sum(map(len, self._held.values()))
-        if back or lost or self._total(self._counts()) != spread:
+        if back or lost or self._total() != spread:
             self.redeal()
 
     def _lose_missing(self) -> set[str]:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -13,8 +14,11 @@ import pytest
 
 from loadgen.errors import ExitCode
 from loadgen.simulator.process import SimulatorProcess
+from loadgen.workloads.replay.blocks import BlockText
 from loadgen.workloads.replay.survey import survey
+from tests.support import llama_server
 from tests.support.command import Command, closed_load, write_scenario
+from tests.support.llama_server import LlamaServer
 
 TRACES = Path(__file__).parents[1] / "data" / "traces"
 SHARED = Path(os.environ.get("LOADGEN_SHARED_TRACES", Path(__file__).parents[3] / "shared" / "traces"))
@@ -132,6 +136,17 @@ def test_trace_shows_what_is_in_a_recording(start: Callable[..., Command]) -> No
     mistaken = start("trace", "--format", "moon", str(TRACES / "azure.csv")).wait()
     assert mistaken.code == ExitCode.BAD_INPUT
     assert "mooncake" in mistaken.output
+
+
+@pytest.mark.real_engine
+@pytest.mark.skipif(not llama_server.available(), reason="the llama.cpp engine is not installed")
+def test_a_made_prompt_has_the_recorded_length_for_a_real_tokenizer() -> None:
+    made = BlockText(64, seed=1).message(list(range(40)), 2500, scope=0, own=0)
+    with LlamaServer() as server:
+        body = json.dumps({"content": json.loads(made)["content"]}).encode()
+        asked = urllib.request.Request(f"{server.url}/tokenize", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=30) as reply:
+            assert len(json.load(reply)["tokens"]) == 2500
 
 
 _MEASURED = """

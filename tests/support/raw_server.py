@@ -2,11 +2,12 @@
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 # What a test gives: from the number of the chat request (0 is the preflight's) and its head to the bytes of the answer.
 Answer = Callable[[int, bytes], Iterable[bytes]]
@@ -36,6 +37,7 @@ class RawServer:
     """A context manager. Lists one model, answers chat requests by `answer`; `heads` is what it got, in order."""
 
     answer: Answer
+    tls: ssl.SSLContext | None = None
     heads: list[bytes] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -70,6 +72,17 @@ class RawServer:
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
             allow_reuse_address = True
+            request_queue_size = 128
+
+            def finish_request(self, request: Any, client_address: Any) -> None:
+                if owner.tls is None:
+                    super().finish_request(request, client_address)
+                    return
+                try:
+                    with owner.tls.wrap_socket(request, server_side=True) as encrypted:
+                        super().finish_request(encrypted, client_address)
+                except OSError:
+                    pass  # the client trusts it not, or has left
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -123,15 +123,14 @@ def parse_burstgpt(header: list[str]) -> Parse:
 
     def parse(data: bytes) -> Line:
         cells = _cells(data, len(header))
-        known = None if session is None else cells[session].strip() or None
+        known = None if session is None else _known(cells[session])
+        took = None if elapsed is None else _known(cells[elapsed])
         return _checked(
             Line(
                 _number(cells[at], "Timestamp"),
                 _count(cells[given], "Request tokens"),
                 _count(cells[generated], "Response tokens"),
-                busy_s=None
-                if elapsed is None or not cells[elapsed].strip()
-                else _number(cells[elapsed], "Elapsed time"),
+                busy_s=None if took is None else _number(took, "Elapsed time"),
                 session=known,
                 before=known,
             )
@@ -268,6 +267,12 @@ def _columns(header: list[str], *wanted: str) -> list[int]:
     if missing:
         raise MistakeError(f"the header has no column {', '.join(missing)}; it has {', '.join(header)}")
     return [names.index(name.lower()) for name in wanted]
+
+
+def _known(cell: str) -> str | None:
+    """What a cell says; None where it is empty, also as pandas writes that."""
+    text = cell.strip()
+    return None if text.lower() in ("", "nan") else text
 
 
 def _instant_s(text: str) -> float:

@@ -236,6 +236,6 @@ def _text(recording: AgenticRecording | MessageRecording, look: _Look) -> None:
             counted = step.answer_at
             look.prompt_bytes.add(size)
             look.prompt(known_bytes, size, "bytes")
-            if turns > 1:
+            if step.delay_s:  # 0 is what a pause that was not recorded is taken for
                 look.waits.add(step.delay_s)
         look.turns.add(turns)

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -109,3 +110,26 @@ def test_only_what_is_incomplete_is_carried() -> None:
     splitter.feed([b"data: a\n\n" * 1000 + b": c\n" * 1000], [1])
     splitter.feed([b": c\n" * 1000 + b"data: b"], [2])
     assert splitter.carried_bytes == len(b"data: b")
+
+
+@pytest.mark.parametrize(
+    ("stream", "cut_short"),
+    [
+        (b'data: a\n\ndata: {"b', True),
+        (b"data: {\ndat", True),
+        (b"data: {\n: comm", True),
+        (b"data: a\r\ndata: b", True),
+        (b"data: a\n\n", False),
+        (b"data: a\n", False),
+        (b"data: a\n\n: comm", False),
+        (b"data: a\r\n\r\n{", False),
+        (b"data: a\r\r{", False),
+        (b"", False),
+    ],
+)
+def test_an_event_is_cut_short_where_the_stream_ends_within_it(stream: bytes, cut_short: bool) -> None:
+    for cut in range(max(1, len(stream))):
+        splitter = EventSplitter()
+        splitter.feed([stream[:cut]], [1])
+        splitter.feed([stream[cut:]], [2], final=True)
+        assert splitter.cut_short == cut_short, cut

@@ -36,6 +36,9 @@ def test_what_a_recording_does_not_give_is_none() -> None:
     agents = survey(TRACES.parent / "agentic_small.jsonl")
     assert (agents.input_tokens, agents.output_tokens, agents.gaps_s, agents.arrivals) == (None, None, None, None)
     assert agents.duration_s is None
+    assert agents.waits_s is not None
+    assert agents.waits_s.n == 3
+    assert survey(TRACES / "sharegpt.json").waits_s is None
 
 
 def test_sub_agents_and_waits_of_coding_sessions() -> None:
