@@ -17,9 +17,10 @@ monkey.patch_time()
 
 from locust import events  # noqa: E402
 
-from loadgen.swarm.hooks import attach  # noqa: E402
+from loadgen.swarm.hooks import attach, keep_to_loopback  # noqa: E402
 from loadgen.swarm.permit import Permit  # noqa: E402
 
 __all__ = ["Permit"]
 
+events.init_command_line_parser.add_listener(keep_to_loopback)  # type: ignore[no-untyped-call]
 events.init.add_listener(attach)  # type: ignore[no-untyped-call]

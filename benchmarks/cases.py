@@ -24,6 +24,7 @@ from benchmarks.clients import (
 )
 from benchmarks.numbers import DISTURBED_PERCENT, OTHERS, Number
 from benchmarks.processes import wait_for_quiet
+from benchmarks.soak import soak
 from loadgen.metrics.histogram import Dist
 from loadgen.simulator.process import ScriptedServer
 
@@ -226,6 +227,7 @@ CASES: dict[str, Case] = {
         long_prompts,
         memory,
         startup,
+        soak,
     )
 }
 

@@ -32,12 +32,11 @@ class Interpreted(Struct, frozen=True):
 def interpret(exchange: Exchange) -> Interpreted:
     """Judge a finished exchange. Digests what is left of its body."""
     try:
-        found = _read_body(exchange)
+        failure = _decide(exchange, _read_body(exchange))
     except BodyTooLargeError as error:
-        found = Failure("invalid_response", str(error))
+        failure = _unreadable(exchange, str(error))
     except CorruptBodyError as error:
-        found = Failure("invalid_response", f"corrupt compressed body: {error}")
-    failure = _decide(exchange, found)
+        failure = _unreadable(exchange, f"corrupt compressed body: {error}")
     timeline = exchange.timeline
     reply = Reply(
         ok=failure is None,
@@ -56,6 +55,12 @@ def _finish_reason(exchange: Exchange) -> str | None:
     """As the server has it; what is none of the known ones is its own words."""
     reason = exchange.timeline.finish_reason
     return reason if reason is None or reason in _COMPLETE else _short(exchange.secrets.hide(reason))
+
+
+def _unreadable(exchange: Exchange, what: str) -> Failure:
+    """A body that can't be read was so before it was cut off: as if the transport had looked at it in time."""
+    met = exchange.failure
+    return Failure("invalid_response", what) if met is None or met.outcome == "truncated" else met
 
 
 def _decide(exchange: Exchange, found: Failure | None) -> Failure | None:

@@ -90,6 +90,7 @@ class Engine:
         self._sending: asyncio.Task[None] | None = None
         self._transport: Transport | None = None
         self._draining = False
+        self._encoding = asyncio.Lock()
         # What exists now stays for the whole run: keep the collector from walking it, it stalls the loop.
         gc.collect()
         gc.freeze()
@@ -186,7 +187,8 @@ class Engine:
         await self._runner.drain(deadline_ns)
         self._health.stop()
         if self._report_task is not None:
-            self._report_task.cancel()
+            async with self._encoding:  # a report cut off half-way would take its turns with it
+                self._report_task.cancel()
             await asyncio.gather(self._report_task, return_exceptions=True)
         if self._sending is not None:
             # One that has been begun holds turns that are nowhere else, so it is sent before the last one.
@@ -256,15 +258,16 @@ class Engine:
 
     async def _send_snapshot(self, *, final: bool) -> None:
         """Encode a snapshot one piece a turn of the loop, so that no read waits for it."""
-        pieces = self._recorder.snapshot(time.monotonic_ns(), self._runner.gauges(), final=final)
-        while True:
-            try:
-                next(pieces)
-            except StopIteration as done:
-                self._outlet.snapshot(done.value)
-                return
-            if not final:
-                await asyncio.sleep(0)
+        async with self._encoding:
+            pieces = self._recorder.snapshot(time.monotonic_ns(), self._runner.gauges(), final=final)
+            while True:
+                try:
+                    next(pieces)
+                except StopIteration as done:
+                    self._outlet.snapshot(done.value)
+                    return
+                if not final:
+                    await asyncio.sleep(0)
 
 
 def _meter(scenario: Scenario, order: StartOrder) -> Meter | None:

@@ -26,13 +26,20 @@ def _as_records(value: Any) -> Any:
     return value
 
 
+def _share(value: Any) -> float:
+    share = parse_number(value)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{share:g} is no share; accepted: a number from 0 to 1")
+    return share
+
+
 class Records(Part):
     """sample: the share of sessions whose turns are written. rotate_bytes: when the next file begins; None for never.
 
     keep: how many files there are at most, the one being written among them.
     """
 
-    sample: Annotated[float, BeforeValidator(parse_number), Field(ge=0, le=1)] = 1.0
+    sample: Annotated[float, BeforeValidator(_share)] = 1.0
     rotate_bytes: Annotated[int, BeforeValidator(parse_bytes), Field(ge=1)] | None = Field(default=None, alias="rotate")
     keep: Annotated[int, BeforeValidator(parse_count), Field(ge=1)] = 10
 

@@ -7,6 +7,7 @@ are added a second, `-t` ends a run early. Every start is a new run with a folde
 
 import signal
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ from loadgen.swarm.worker import Worker
 # As long as Locust itself waits for its workers' word. What is spread more slowly (-r) is dealt as it comes.
 _SPAWN_TIMEOUT_S = 1.5
 _LOOPBACK = "127.0.0.1"
+
+
+def keep_to_loopback(parser: ArgumentParser, **_: Any) -> None:
+    """Listen on loopback unless told otherwise. For Locust's init_command_line_parser event.
+
+    Locust's own default is every interface, and whoever reaches the UI or a master's port can start a load or join it.
+    """
+    parser.set_defaults(web_host=_LOOPBACK, master_bind_host=_LOOPBACK)
 
 
 def attach(environment: Environment, **_: Any) -> None:
@@ -63,9 +72,6 @@ class _Hooks:
             options.num_users = permits_for(loaded, getattr(options, "expect_workers", 1) or 1)
         if options is not None and options.spawn_rate is None:
             options.spawn_rate = options.num_users
-        if environment.web_ui is not None and options is not None and not options.web_host:
-            # Locust's own default is every interface, and anybody who reaches the UI can start a load.
-            environment.web_ui.host = _LOOPBACK
         events = environment.events
         events.test_start.add_listener(self._on_start)  # type: ignore[no-untyped-call]
         events.spawning_complete.add_listener(self._on_spawned)  # type: ignore[no-untyped-call]

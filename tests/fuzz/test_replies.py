@@ -142,8 +142,10 @@ def test_a_broken_response_is_the_same_however_it_is_cut(
         patch.setattr(timeline_module, "DIGEST_BYTES", 64)
         in_pieces = play(loop, raw, _offsets(cuts, len(raw)), closes=True)
     whole = play(loop, raw, [], closes=True)
-    if in_pieces.seen.error == whole.seen.error:
+    errors = (in_pieces.seen.error or "", whole.seen.error or "")
+    if errors[0] == errors[1] and not errors[0].startswith("corrupt compressed body"):
         assert in_pieces.facts() == whole.facts()
     else:
-        # Two things are wrong with it, and which one is met first is a matter of how much is looked at together.
+        # Two things are wrong with it, and which one is met first is a matter of how much is looked at together; so is
+        # what is read of a compressed body before the place where it can't be.
         assert in_pieces.seen.outcome == whole.seen.outcome != "ok"

@@ -17,6 +17,7 @@ from loadgen.scenario.loader import load_scenario
 from tests.support.authority import Authority
 from tests.support.command import Command, Finished, closed_load, open_load, write_scenario
 from tests.support.listening import listening_addresses
+from tests.support.ports import free_port
 from tests.support.raw_server import RawServer, event_stream, good, plain
 from tests.support.waiting import wait_for
 
@@ -27,6 +28,7 @@ TOKEN = "planted-token-from-the-environment"
 PASSWORD = "planted-password-31"
 USER_PART = f"planted-user:{PASSWORD}"
 BASIC = base64.b64encode(USER_PART.encode()).decode()
+LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
 SECRETS = [KEY, HEADER, SET_HEADER, TOKEN, PASSWORD, USER_PART, BASIC]
 _ENVIRONMENT = {"OPENAI_API_KEY": KEY, "LG_PLANTED": TOKEN}
 
@@ -191,13 +193,12 @@ def test_plain_locust_shows_none_either(tmp_path: Path) -> None:
         environment = os.environ | _ENVIRONMENT
         environment |= {"LOADGEN_SCENARIO": scenario, "LOADGEN_OUT": str(tmp_path / "run")}
         environment |= {"LOADGEN_TARGET": server.url.replace("//", f"//{USER_PART}@")}
-        locustfile = Path(__file__).parents[2] / "locustfile.py"
         command = [
             sys.executable,
             "-m",
             "locust",
             "-f",
-            str(locustfile),
+            str(LOCUSTFILE),
             "--headless",
             "--csv",
             "locust",
@@ -222,6 +223,20 @@ def test_everything_that_listens_is_on_loopback(tmp_path: Path) -> None:
         assert {address for address, _ in found} == {"127.0.0.1"}
     finally:
         command.end()
+
+
+def test_a_plain_locust_master_and_its_ui_listen_on_loopback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--master"]
+    command += ["--web-port", str(free_port()), "--master-bind-port", str(free_port())]
+    environment = os.environ | {"LOADGEN_TARGET": "http://127.0.0.1:9"}
+    with (tmp_path / "output.txt").open("wb") as printed:
+        master = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=printed, stderr=printed)
+    try:
+        wait_for(lambda: len(listening_addresses([master.pid])) == 2, "UI and master listen", 30.0)
+        assert {address for address, _ in listening_addresses([master.pid])} == {"127.0.0.1"}
+    finally:
+        master.terminate()
+        master.wait(20)
 
 
 @pytest.mark.parametrize("transport", ["http11", "aiohttp"])

@@ -25,8 +25,8 @@ def listening_addresses(pids: Iterable[int]) -> set[tuple[str, int]]:
 def _sockets(pid: int) -> set[str]:
     found = set()
     try:
-        for entry in os.scandir(f"/proc/{pid}/fd"):
-            target = os.readlink(entry.path)
+        for entry in os.listdir(f"/proc/{pid}/fd"):
+            target = os.readlink(f"/proc/{pid}/fd/{entry}")
             if target.startswith("socket:["):
                 found.add(target[8:-1])
     except OSError:  # gone meanwhile

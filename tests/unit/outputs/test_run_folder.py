@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadgen.errors import UsageError
-from loadgen.outputs.run_folder import RECORDS, RunFolder, default_path
+from loadgen.outputs.run_folder import RECORDS, RunFolder, default_path, free_path
 
 
 def test_the_default_name_is_the_time_and_the_scenario() -> None:
@@ -136,3 +136,56 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
     monkeypatch.setattr(Path, "open", opened)
     monkeypatch.setattr(Path, "write_text", text_written)
     return disk
+
+
+def test_a_second_run_within_a_second_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    taken = tmp_path / "run"
+    assert free_path(taken) == taken
+    taken.mkdir()
+    (tmp_path / "run-2").mkdir()
+    assert free_path(taken) == tmp_path / "run-3"
+
+
+def records_there(folder: RunFolder) -> dict[str, bytes]:
+    """What each file of records holds."""
+    return {path.name: gzip.decompress(path.read_bytes()) for path in sorted(folder.path.iterdir())}
+
+
+def test_records_rotate_and_the_oldest_go(tmp_path: Path) -> None:
+    members = [gzip.compress(f"{number}\n".encode()) for number in range(9)]
+    folder = RunFolder(tmp_path / "run", rotate_bytes=2 * len(members[0]), keep=3)
+    for member in members:
+        folder.append_records(member)
+    assert records_there(folder) == {
+        "records.3.jsonl.gz": b"4\n5\n",
+        "records.4.jsonl.gz": b"6\n7\n",
+        RECORDS: b"8\n",
+    }
+    assert folder.records_note == "records: the first 2 of 5 files were deleted (records.keep)"
+    assert folder.problems == []
+
+
+def test_a_member_larger_than_a_file_has_one_to_itself(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run", rotate_bytes=1, keep=1)
+    for number in range(3):
+        folder.append_records(gzip.compress(f"{number}\n".encode()))
+    assert records_there(folder) == {RECORDS: b"2\n"}
+
+
+def test_room_for_the_last_files_is_held_and_given_back(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.reserve()
+    assert sum(path.stat().st_size for path in folder.path.iterdir()) >= 1_000_000
+    folder.release()
+    assert list(folder.path.iterdir()) == []
+
+
+def test_what_finds_no_room_is_written_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = RunFolder(tmp_path / "run")
+    path = folder.rescue("summary.json", b"{}")
+    assert path is not None
+    assert path.read_bytes() == b"{}"
+    assert folder.problems == [f"summary.json is in {path} instead"]
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    assert folder.rescue("summary.json", b"{}") is None

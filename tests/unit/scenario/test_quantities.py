@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from loadgen.scenario.quantities import (
     format_count,
     format_duration,
+    parse_bytes,
     parse_count,
     parse_duration,
     parse_number,
@@ -95,3 +96,17 @@ def test_a_written_count_reads_back_exactly(count: int) -> None:
 
 def test_counts_are_written_shortly() -> None:
     assert [format_count(n) for n in (0, 7, 4000, 1500, 2_000_000)] == ["0", "7", "4k", "1500", "2M"]
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [(4096, 4096), ("100MB", 100_000_000), ("1.5 GB", 1_500_000_000), ("500kB", 500_000), ("12", 12), ("1TB", 10**12)],
+)
+def test_sizes_are_read_as_bytes(written: object, size: int) -> None:
+    assert parse_bytes(written) == size
+
+
+@pytest.mark.parametrize("written", ["100M", "100MiB", "-1MB", "much", True, None, []])
+def test_what_is_no_size_is_refused_with_what_is_accepted(written: object) -> None:
+    with pytest.raises(ValueError, match="accepted: "):
+        parse_bytes(written)

@@ -1,5 +1,6 @@
 """The conductor, with workers that are played by the test: what it tells them, and whom it believes."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from loadgen.metrics.snapshot import Gauges, Snapshot, encode
 from loadgen.scenario.loader import load_scenario
 from loadgen.swarm import messages
 from loadgen.swarm.conductor import Conductor, WorkerFailedError
-from loadgen.swarm.messages import Note, Ready, Tick, Tock, pack
-from tests.support.command import open_load, write_scenario
+from loadgen.swarm.losses import loss_note
+from loadgen.swarm.messages import Note, Ready, Returned, Tick, Tock, pack
+from tests.support.command import closed_load, open_load, write_scenario
 
 RUN_ID = "run-1"
 PERMITS = 12
@@ -299,3 +301,104 @@ def test_a_bug_names_its_worker(swarm: PlayedSwarm, begun: Conductor) -> None:
     swarm.say(messages.BUG, pack(Note(RUN_ID, "a bolt is loose")), "b")
     swarm.say(messages.BUG, pack(Note(RUN_ID, "a second one")), "a")
     assert begun.bug == "worker b: a bolt is loose"
+
+
+def test_a_workers_start_is_told_on_its_own_clock(swarm: PlayedSwarm, conductor: Conductor) -> None:
+    swarm.clocks_ahead_ns = {"a": 212_000_000, "b": 0}
+    conductor.prepare(["a", "b"])
+    conductor.begin("http://127.0.0.1:1/v1", "m")
+    starts = swarm.told(messages.START, StartOrder)
+    assert starts["a"].clock_ns == pytest.approx(212_000_000, abs=2_000_000)
+    # Clocks that may well agree are left alone: a correction would only add the error of measuring.
+    assert starts["b"].clock_ns == 0
+    (note,) = conductor.notes
+    assert "the clock of worker a is 212" in note
+    assert "ahead of the master's" in note
+
+
+def test_a_lost_workers_arrivals_are_counted_from_its_last_report(swarm: PlayedSwarm, begun: Conductor) -> None:
+    share = swarm.told(messages.START, StartOrder)["b"].permits
+    swarm.report("b", seq=1, at_s=15.0)
+    assert begun.start_unix_ns is not None
+    begun.start_unix_ns -= 20_000_000_000  # twenty seconds later
+    del swarm.permits["b"]
+    begun.follow()
+    taken_over_s = swarm.told(messages.DEAL, Deal)["a"].from_s
+    begun.start_unix_ns -= 20_000_000_000
+    begun.drain(0.0)
+    (loss,) = begun.losses()
+    assert (loss.worker, loss.from_s, loss.to_s, loss.permits) == ("b", 15.0, taken_over_s, len(share))
+    assert not loss.returned
+    # Ten arrivals a second, dealt over the permits in turn.
+    assert loss.arrivals == sum(number % PERMITS in share for number in range(150, math.ceil(taken_over_s * 10)))
+    assert f"its {loss.arrivals} arrivals of the plan were not played, or not reported" in loss_note(loss)
+
+
+def test_a_worker_that_comes_back_is_dealt_its_share_again(swarm: PlayedSwarm, begun: Conductor) -> None:
+    del swarm.permits["b"]
+    begun.follow()
+    swarm.permits["b"] = 6
+    swarm.say(messages.RETURNED, pack(Returned(RUN_ID, 0.25)), "b")
+    begun.follow()
+    deals = swarm.told(messages.DEAL, Deal)
+    assert sorted(deals["a"].permits + deals["b"].permits) == list(range(PERMITS))
+    assert deals["a"].from_s == deals["b"].from_s
+    assert begun.epoch == 2
+    begun.drain(0.0)
+    assert all(loss.returned and loss.from_s == 0.25 for loss in begun.losses())
+
+
+def test_one_that_was_never_missed_gets_back_what_it_let_go(swarm: PlayedSwarm, begun: Conductor) -> None:
+    had = swarm.told(messages.START, StartOrder)["b"].permits
+    swarm.say(messages.RETURNED, pack(Returned(RUN_ID, 0.25)), "b")
+    gevent.sleep(0)
+    assert swarm.told(messages.DEAL, Deal)["b"].permits == had
+
+
+def test_a_worker_that_leaves_hands_over_before_it_drains(swarm: PlayedSwarm, begun: Conductor) -> None:
+    swarm.say(messages.LEAVING, pack(Note(RUN_ID)), "b")
+    gevent.sleep(0)
+    deals = swarm.told(messages.DEAL, Deal)
+    assert deals["a"].permits == tuple(range(PERMITS))
+    assert deals["b"].permits == ()
+    assert deals["a"].from_s == deals["b"].from_s
+    assert "b" not in swarm.told(messages.DRAIN, DrainOrder)
+    assert begun.wait_for(lambda: "b" in swarm.told(messages.DRAIN, DrainOrder), 5)
+    # What it had planned until then has started.
+    assert begun.elapsed_s > deals["b"].from_s
+    del swarm.permits["b"]
+    begun.follow()
+    begun.drain(0.0)
+    assert begun.losses() == []
+
+
+def test_a_worker_that_joins_late_and_cant_ends_nothing(swarm: PlayedSwarm, begun: Conductor) -> None:
+    swarm.ready = Ready(RUN_ID, "no such recording", ExitCode.BAD_INPUT)
+    swarm.permits["c"] = 4
+    begun.follow()
+    gevent.sleep(0)
+    assert "c" not in swarm.told(messages.START, StartOrder)
+    assert any("no such recording (on worker c)" in note for note in begun.notes)
+    assert begun.bug is None
+
+
+def test_users_of_a_closed_loop_are_those_locust_was_told(tmp_path: Path) -> None:
+    swarm = PlayedSwarm(a=2, b=2)
+    swarm.wants = 6
+    scenario = load_scenario(write_scenario(tmp_path, load=closed_load(4, "60s"))).scenario
+    conductor = swarm.conductor = Conductor(swarm, scenario, RUN_ID, permit_count=4, on_snapshot=lambda _: None)
+    conductor.prepare(["a", "b"])
+    conductor.begin("http://127.0.0.1:1/v1", "m")
+
+    def held(kind: str, order: Any) -> list[int]:
+        return sorted(permit for deal in swarm.told(kind, order).values() for permit in deal.permits)
+
+    # Locust has spread four of six so far.
+    assert held(messages.START, StartOrder) == [0, 1, 2, 3]
+    swarm.permits = {"a": 3, "b": 3}
+    conductor.follow()
+    assert held(messages.DEAL, Deal) == [0, 1, 2, 3, 4, 5]
+    assert swarm.told(messages.DEAL, Deal)["a"].permit_count == 6
+    swarm.wants = 1
+    conductor.follow()
+    assert held(messages.DEAL, Deal) == [0]
