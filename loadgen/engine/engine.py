@@ -87,7 +87,6 @@ class Engine:
         )
         self._loop_task: asyncio.Task[None] | None = None
         self._report_task: asyncio.Task[None] | None = None
-        self._sending: asyncio.Task[None] | None = None
         self._transport: Transport | None = None
         self._draining = False
         self._encoding = asyncio.Lock()
@@ -190,9 +189,6 @@ class Engine:
             async with self._encoding:  # a report cut off half-way would take its turns with it
                 self._report_task.cancel()
             await asyncio.gather(self._report_task, return_exceptions=True)
-        if self._sending is not None:
-            # One that has been begun holds turns that are nowhere else, so it is sent before the last one.
-            await asyncio.gather(self._sending, return_exceptions=True)
         await self._send_snapshot(final=True)
         self._clock.close()
         await self._transport.close()
@@ -251,8 +247,7 @@ class Engine:
             while True:
                 due_ns += REPORT_PERIOD_NS
                 await self._clock.sleep_until(due_ns)
-                self._sending = asyncio.create_task(self._send_snapshot(final=False))
-                await asyncio.shield(self._sending)
+                await self._send_snapshot(final=False)
         except Exception as error:
             self._outlet.bug(error)
 
