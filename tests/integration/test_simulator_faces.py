@@ -154,13 +154,19 @@ def test_a_deepseek_stream_that_waits_gets_comments_by_itself() -> None:
 def test_a_full_queue_is_told_as_each_does(dialect: str, status: int) -> None:
     body = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5000, "stream": True}
     with SimulatorProcess(profile="slow", dialect=dialect) as server, ExitStack() as stack:
-        for _ in range(8 + 64):
-            connection = stack.enter_context(
-                closing(http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30))
-            )
-            connection.request("POST", "/v1/chat/completions", json.dumps({"model": MODEL} | body))
+
+        def send(count: int) -> None:
+            for _ in range(count):
+                connection = stack.enter_context(
+                    closing(http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30))
+                )
+                connection.request("POST", "/v1/chat/completions", json.dumps({"model": MODEL} | body))
+
+        # Those that fill the batch first: while the engine is in a step, all that come wait, and the queue has an end.
+        send(8)
+        wait_for(lambda: figures(server)["vllm:num_requests_running"] == 8, "a full batch")
+        send(64)
         wait_for(lambda: figures(server)["vllm:num_requests_waiting"] == 64, "a full queue")
-        assert figures(server)["vllm:num_requests_running"] == 8
         assert figures(server)["vllm:kv_cache_usage_perc"] > 0.2
         refused, headers, _ = call(server, "/v1/chat/completions", body)
     assert (refused, headers["Retry-After"]) == (status, "1")
