@@ -53,7 +53,7 @@ def _perform(limits: Limits, sent: list[bytes], *, repeat: bytes | None = None) 
 def _waited_s(exchange: Exchange) -> float:
     assert exchange.sent_ns is not None
     assert exchange.end_ns is not None
-    return (exchange.end_ns - exchange.sent_ns) / 1e9
+    return (exchange.end_ns - exchange.sent_ns + (exchange.connect_ns or 0)) / 1e9  # the whole, connection included
 
 
 @pytest.mark.parametrize("sent", [[], [STREAM], [STREAM, CHUNK]], ids=["nothing", "head", "output"])
