@@ -29,7 +29,7 @@ def test_auto_takes_aiohttp_where_there_is_a_proxy(tmp_path: Path, target: dict[
 
 
 def test_http11_and_a_proxy_exclude_each_other(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match=r"target\.transport: http11 goes through no proxy; accepted: auto, aiohttp"):
+    with pytest.raises(ScenarioError, match=r"target\.transport: http11 goes through no proxy; accepted: auto"):
         _load(tmp_path, transport="http11", proxy="http://p:3128")
 
 
