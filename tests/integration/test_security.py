@@ -235,8 +235,8 @@ def test_a_plain_locust_master_and_its_ui_listen_on_loopback(tmp_path: Path) -> 
         wait_for(lambda: len(listening_addresses([master.pid])) == 2, "UI and master listen", 30.0)
         assert {address for address, _ in listening_addresses([master.pid])} == {"127.0.0.1"}
     finally:
-        master.terminate()
-        master.wait(20)
+        master.kill()
+        master.wait()
 
 
 @pytest.mark.parametrize("transport", ["http11", "aiohttp"])
