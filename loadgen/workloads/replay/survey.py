@@ -3,7 +3,7 @@
 Called by `loadgen trace`. Memory is bounded whatever the recording's size: values go into counts, blocks into a bitmap.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from loadgen.workloads.replay.records import Mistakes, Request
 # Block ids up to this are kept as one byte each, which grows with the largest id (64 MiB at most); others in a set.
 _DENSE_IDS = 1 << 26
 _SPARSE_IDS = 1 << 20
+_TEXT_BLOCK_BYTES = 64
 _MOST_STEPS = 4096
 _SHOWN_STEPS = 60
 
@@ -30,7 +31,7 @@ def survey(path: Path, format_name: str = "auto") -> TraceFigures:
     recording = open_recording(path, format_name, mistakes)
     look = _Look()
     if isinstance(recording, AgenticRecording | MessageRecording):
-        _text(recording, look)
+        _text(recording, look, _size_bytes(path))
     else:
         _lengths(recording, look)
     starts = recording.starts()
@@ -216,26 +217,57 @@ def _count_blocks(request: Request, block_tokens: int, blocks: _Blocks, look: _L
     return True
 
 
-def _text(recording: AgenticRecording | MessageRecording, look: _Look) -> None:
-    seen: set[int] = set()
+def _size_bytes(path: Path) -> int:
+    return sum(file.stat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+
+
+class _TextBlocks:
+    """Which beginnings of prompts have been sent, in blocks of bytes, as a server's cache keeps blocks of tokens."""
+
+    def __init__(self, block_bytes: int) -> None:
+        self._block_bytes = block_bytes
+        self._seen: set[int] = set()
+        self._chain, self._rest, self.size, self._known, self._unbroken = 0, b"", 0, 0, True
+
+    def session(self) -> None:
+        """Another conversation begins."""
+        self._chain, self._rest, self.size, self._known = 0, b"", 0, 0
+
+    def add(self, pieces: Iterable[bytes]) -> None:
+        """The prompt goes on with these."""
+        for piece in pieces:
+            text, block = self._rest + piece, self._block_bytes
+            whole = len(text) // block * block
+            for at in range(0, whole, block):
+                self._chain = hash((self._chain, text[at : at + block]))
+                self._unbroken = self._unbroken and self._chain in self._seen
+                self._known += block if self._unbroken else 0
+                self._seen.add(self._chain)
+            self._rest = text[whole:]
+            self.size += len(piece)
+
+    def known(self) -> int:
+        """How many leading bytes of the prompt had been sent before; from now on all of it has."""
+        known, self._known, self._unbroken = self._known, self.size - len(self._rest), True
+        return known
+
+
+def _text(recording: AgenticRecording | MessageRecording, look: _Look, size_bytes: int) -> None:
+    # 64 bytes are about the 16 tokens of vLLM's blocks; of large recordings larger ones, so that a million are enough.
+    blocks = _TextBlocks(max(_TEXT_BLOCK_BYTES, 1 << (size_bytes // _SPARSE_IDS).bit_length()))
     for session in range(len(recording)):
         script = recording.script(session)
-        turns, chain, counted, known_bytes, size = 0, 0, 0, 0, 0
-        unbroken = True
+        turns, counted = 0, 0
+        blocks.session()
         while (step := script.next_step()) is not None:
+            if not turns and script.tools is not None:
+                blocks.add([script.tools])  # chat templates put them in front of everything
+            blocks.add(script.messages[counted : step.answer_at])
             turns += 1
             look.requests += 1
-            known_bytes, unbroken = size, True
-            for message in script.messages[counted : step.answer_at]:
-                chain = hash((chain, message))
-                size += len(message)
-                unbroken = unbroken and chain in seen
-                known_bytes = size if unbroken else known_bytes
-                if len(seen) < 4 * _SPARSE_IDS:
-                    seen.add(chain)
             counted = step.answer_at
-            look.prompt_bytes.add(size)
-            look.prompt(known_bytes, size, "bytes")
+            look.prompt_bytes.add(blocks.size)
+            look.prompt(blocks.known(), blocks.size, "bytes")
             if step.delay_s:  # 0 is what a pause that was not recorded is taken for
                 look.waits.add(step.delay_s)
         look.turns.add(turns)

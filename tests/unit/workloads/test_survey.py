@@ -50,21 +50,36 @@ def test_sub_agents_and_waits_of_coding_sessions() -> None:
     assert seen.reuse.hit_rate == (192 + 256 + 64) / (200 + 300 + 330 + 200 + 100 + 130)
 
 
+def _encoded(*parts: object) -> int:
+    return sum(len(json.dumps(part, separators=(",", ":"))) for part in parts)
+
+
 def test_text_is_reused_by_the_turns_of_a_conversation_and_by_a_common_beginning(tmp_path: Path) -> None:
     path = tmp_path / "chats.jsonl"
-    system, ask = {"role": "system", "content": "S"}, {"role": "user", "content": "A"}
-    answer, more = {"role": "assistant", "content": "B"}, {"role": "user", "content": "C"}
+    system, ask = {"role": "system", "content": "S" * 700}, {"role": "user", "content": "A" * 300}
+    answer, more = {"role": "assistant", "content": "B" * 200}, {"role": "user", "content": "C" * 100}
     path.write_text(
         f"{json.dumps({'messages': [system, ask, answer, more]})}\n"
-        f"{json.dumps({'messages': [system, {**ask, 'content': 'Z'}]})}\n"
+        f"{json.dumps({'messages': [system, {**ask, 'content': 'Z' * 300}]})}\n"
     )
     seen = survey(path)
-    sizes = [len(json.dumps(message, separators=(",", ":"))) for message in (system, ask, answer, more)]
-    first, whole = sum(sizes[:2]), sum(sizes)
+    first, whole = _encoded(system, ask), _encoded(system, ask, answer, more)
+    beginning = _encoded(system) + len('{"role":"user","content":"')
     assert seen.reuse is not None
     assert seen.reuse.by == "bytes"
     assert seen.reuse.total == 2 * first + whole
-    assert seen.reuse.hit_rate == (first + sizes[0]) / (2 * first + whole)
+    assert seen.reuse.hit_rate == (first // 64 * 64 + beginning // 64 * 64) / (2 * first + whole)
+
+
+def test_tools_are_a_part_of_the_prompt_in_front_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    tools = [{"type": "function", "function": {"name": "look_up", "description": "D" * 500}}]
+    asks = [{"role": "user", "content": letter * 100} for letter in "AB"]
+    path.write_text("\n".join(json.dumps({"messages": [ask], "tools": tools}) for ask in asks))
+    seen = survey(path)
+    assert seen.reuse is not None
+    assert seen.reuse.total == 2 * _encoded(tools) + _encoded(*asks)
+    assert 0.35 < seen.reuse.hit_rate < 0.5
 
 
 def test_scattered_ids_count_like_dense_ones(tmp_path: Path) -> None:
