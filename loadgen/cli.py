@@ -142,11 +142,13 @@ def validate(scenario: str, **options: Any) -> None:
     """
     from loadgen.scenario.describe import describe
     from loadgen.workloads.base import NotedWorkload
-    from loadgen.workloads.build import build_workload
+    from loadgen.workloads.build import build_workload, recorded_starts
 
     loaded = _load(scenario, options)
-    for spec in loaded.scenario.workloads:
-        workload = build_workload(spec, seed=loaded.scenario.seed)  # reads recordings and corpora to their last line
+    # Reads recordings and corpora to their last line.
+    workloads = [build_workload(spec, seed=loaded.scenario.seed) for spec in loaded.scenario.workloads]
+    recorded_starts(loaded.scenario.load.arrivals, workloads)
+    for workload in workloads:
         for note in workload.notes if isinstance(workload, NotedWorkload) else ():
             click.echo(f"note: {note}")
     click.echo(describe(loaded))

@@ -9,7 +9,6 @@ import gc
 import os
 import resource
 import time
-from collections.abc import Iterable
 from functools import partial
 from typing import Protocol
 
@@ -31,7 +30,7 @@ from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.recorder import Recorder
 from loadgen.scenario.model import Scenario, scenario_from_json
 from loadgen.workloads.base import NotedWorkload, Workload
-from loadgen.workloads.build import build_workload
+from loadgen.workloads.build import build_workload, recorded_starts
 from loadgen.workloads.sizing import resize_all
 
 REPORT_PERIOD_NS = 1_000_000_000
@@ -79,7 +78,7 @@ class Engine:
         self._workloads: tuple[Workload, ...] = tuple(
             build_workload(spec, seed=self._scenario.seed) for spec in self._scenario.workloads
         )
-        self._recorded_starts = self._trace_starts()
+        self._recorded_starts = recorded_starts(self._scenario.load.arrivals, self._workloads)
         if self._scenario.target.ca_file is not None:
             tls_context(self._scenario.target)  # an authority that this machine can't read is known before the start
         writes = partial(self._scenario.records.has, seed=self._scenario.seed)
@@ -221,19 +220,6 @@ class Engine:
             max_in_flight=self._scenario.load.max_in_flight,
             permit_count=order.permit_count,
         )
-
-    def _trace_starts(self) -> Iterable[float] | None:
-        if self._scenario.load.arrivals != "trace":
-            return None
-        if len(self._workloads) > 1:
-            raise UsageError("arrivals: trace replays one recording's own clock, so it takes exactly one workload")
-        starts = self._workloads[0].start_times()
-        if starts is None:
-            raise UsageError(
-                f"workload {self._workloads[0].name!r}: its recording has no start times; "
-                "use arrivals: closed, constant, poisson or gamma"
-            )
-        return starts
 
     def _stage_or_none(self, now_ns: int) -> int | None:
         offset_s = (now_ns - self._origin_ns) / 1e9

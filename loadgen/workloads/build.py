@@ -3,6 +3,9 @@
 Called once per worker before the load starts, and by the supervisor to find mistakes before anything is sent.
 """
 
+from collections.abc import Iterable, Sequence
+
+from loadgen.errors import UsageError
 from loadgen.scenario.model import ChatSpec, ReplaySpec
 from loadgen.workloads.base import Workload
 from loadgen.workloads.chat import ChatWorkload
@@ -22,3 +25,21 @@ def build_workload(spec: ChatSpec | ReplaySpec, *, seed: int) -> Workload:
             return ChatWorkload(spec, load_corpus(spec.corpus), TextSizer(), seed=seed)
         case ReplaySpec():
             return ReplayWorkload(spec, seed=seed)
+
+
+def recorded_starts(arrivals: str, workloads: Sequence[Workload]) -> Iterable[float] | None:
+    """For `arrivals: trace`: when each session starts, in seconds, ascending; None for any other arrivals.
+
+    Raises UsageError where that is not recorded, or where several workloads would each have a clock of their own.
+    """
+    if arrivals != "trace":
+        return None
+    if len(workloads) > 1:
+        raise UsageError("arrivals: trace replays one recording's own clock, so it takes exactly one workload")
+    starts = workloads[0].start_times()
+    if starts is None:
+        raise UsageError(
+            f"workload {workloads[0].name!r}: its recording has no start times; "
+            "use arrivals: closed, constant, poisson or gamma"
+        )
+    return starts

@@ -9,6 +9,8 @@ from loadgen import cli
 from loadgen.errors import ExitCode, TargetUnreachableError
 from tests.support.command import closed_load, write_scenario
 
+_TRACES = Path(__file__).parents[1] / "data" / "traces"
+
 
 def leave(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """Run a command line; the exit code."""
@@ -54,6 +56,25 @@ def test_a_mistake_names_file_line_field_and_what_is_accepted(
     assert f"{path}:5" in told
     assert "'poisson'" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("workloads", "told"),
+    [(["sharegpt.json"], "no start times"), (["mooncake.jsonl", "bailian.jsonl"], "exactly one workload")],
+)
+def test_validate_holds_arrivals_of_a_trace_against_the_recording(
+    workloads: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds = "".join(
+        f"  - {{name: w{at}, kind: replay, format: auto, path: {_TRACES / name}}}\n"
+        for at, name in enumerate(workloads)
+    )
+    path = tmp_path / "timed.yaml"
+    path.write_text(
+        f"name: timed\nworkloads:\n{kinds}load:\n  arrivals: trace\n  stages: [{{name: steady, duration: 5s}}]\n"
+    )
+    assert leave(monkeypatch, "validate", str(path)) == ExitCode.BAD_INPUT
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
