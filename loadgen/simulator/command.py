@@ -4,11 +4,15 @@ Imports stay light until the command runs: the command line is parsed by process
 """
 
 import os
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from loadgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from loadgen.simulator.timing import Profile
 
 _FAULTS = """\b
 Faults: NAME or NAME:key=value,key=value; repeatable, the first that applies strikes.
@@ -35,6 +39,12 @@ Dialects: openai, deepseek, vllm, sglang, llamacpp."""
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--profile", default="default", show_default=True, help="How fast and how large: a timing profile.")
+@click.option(
+    "--kv-tokens",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Room in the KV cache, running sequences and kept prefixes together, in tokens. Default: the profile's.",
+)
 @click.option("--dialect", default="openai", show_default=True, help="Which kind of server it looks like.")
 @click.option("--seed", default=1, show_default=True, help="Same seed: same answers, jitter and faults.")
 @click.option("--model", default="simulated-model", show_default=True, help="Model name to serve.")
@@ -83,9 +93,12 @@ def simulate(
     from loadgen.simulator.settings import Settings
 
     profile, dialect = options["profile"], options["dialect"]
+    timing = profile_named(profile)
+    if options["kv_tokens"] is not None:
+        timing = _with_room(timing, options["kv_tokens"])
     key_variable = options["api_key_env"]
     settings = Settings(
-        profile=profile_named(profile),
+        profile=timing,
         dialect=dialect_named(dialect),
         dials=Dials(
             reasoning_share=options["reasoning_share"],
@@ -115,3 +128,11 @@ def _key_in(variable: str) -> str:
     if key := os.environ.get(variable):
         return key
     raise UsageError(f"The environment variable {variable} is empty or not set: put the API key to ask for into it.")
+
+
+def _with_room(profile: "Profile", kv_tokens: int) -> "Profile":
+    try:
+        return replace(profile, kv_tokens=kv_tokens)
+    except ValueError as error:
+        text = f"--kv-tokens {kv_tokens}: {error} ({profile.context_length} in this profile)"
+        raise UsageError(text) from None

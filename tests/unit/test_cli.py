@@ -90,6 +90,7 @@ def test_validate_holds_arrivals_of_a_trace_against_the_recording(
         (("run", "quickstart", "--userz", "2"), "--users"),
         (("master", "quickstart"), "--target"),
         (("master", "quickstart", "--target", "http://x/v1", "--bind", "here"), "HOST:PORT"),
+        (("simulate", "--kv-tokens", "5"), "context_length (262144 in this profile)"),
         (("rnu",), "rnu"),
     ],
 )
