@@ -9,6 +9,7 @@ width. A value is rounded to the nearest µs first; 0 ns is legal and lands in c
 """
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -196,9 +197,18 @@ class Histogram:
         if not self.n:
             return None
         # 0.99 * 100 is 99.00000000000001 in some products: round before the ceiling, else the rank is one too high.
-        rank = max(1, int(-(-round(q * self.n, 6) // 1)))
+        return self.at_rank_ns(max(1, int(-(-round(q * self.n, 6) // 1))))
+
+    def at_rank_ns(self, rank: int) -> int:
+        """The rank-th smallest value (1 <= rank <= n) in ns, answered as `quantile_ns` does."""
         index = int(np.searchsorted(np.cumsum(self._counts), rank))
         return min(max(highest_us(index) * 1000, self.min_ns), self.max_ns)
+
+    def at_most(self, limits_ns: Sequence[int]) -> list[int]:
+        """How many values lie at or below each limit; those of a limit's own bucket (0.1 % wide) all count as below."""
+        upto = np.concatenate(([0], np.cumsum(self._counts)))
+        indexes = indexes_of(np.array(limits_ns, dtype=np.int64))
+        return [int(count) for count in upto[np.minimum(indexes + 1, len(self._counts))]]
 
     def dist(self) -> Dist | None:
         """The distribution in seconds; None where nothing was measured."""

@@ -14,6 +14,7 @@ import msgspec
 
 from loadgen.metrics.cost import Meter, bears_tokens, count_tokens
 from loadgen.metrics.counters import Counters
+from loadgen.metrics.gap_bins import bins_of, bins_of_counts
 from loadgen.metrics.histogram import FOLD_AT, Histogram, PendingHistogram
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.record import Record, RecordLines
@@ -36,11 +37,12 @@ _METRICS: tuple[TurnMetric, ...] = get_args(TurnMetric)
 
 
 class _Gaps(NamedTuple):
-    """One turn's gap quantiles in ns."""
+    """One turn's gap quantiles in ns, and its gaps in bins."""
 
     p50: int | None
     p99: int | None
     longest: int | None
+    bins: list[int] | None
 
 
 class _Cell:
@@ -280,6 +282,7 @@ class Recorder:
             itl_p50_s=None if gaps.p50 is None else gaps.p50 / 1e9,
             itl_p99_s=None if gaps.p99 is None else gaps.p99 / 1e9,
             itl_max_s=None if gaps.longest is None else gaps.longest / 1e9,
+            itl_bins=gaps.bins,
             reads=m.reads,
             input_tokens_asked=m.input_tokens_asked,
             input_tokens=m.input_tokens,
@@ -361,6 +364,7 @@ def _gap_quantiles(gaps: list[int]) -> _Gaps:
         p50=gaps[(n - 1) // 2] if n >= 2 else None,
         p99=gaps[(99 * n + 99) // 100 - 1] if n >= 100 else None,
         longest=gaps[-1] if n else None,
+        bins=bins_of(gaps) if n else None,
     )
 
 
@@ -381,4 +385,4 @@ def _long_gaps(cell: _Cell, m: TurnMeasurement) -> Generator[None, None, _Gaps]:
     whole = Histogram()
     if sparse := own.drain():
         whole.merge(sparse)
-    return _Gaps(p50=whole.quantile_ns(0.5), p99=whole.quantile_ns(0.99), longest=whole.max_ns)
+    return _Gaps(whole.quantile_ns(0.5), whole.quantile_ns(0.99), whole.max_ns, bins_of_counts(whole))
