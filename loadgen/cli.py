@@ -15,6 +15,7 @@ import click
 
 from loadgen import __version__
 from loadgen.errors import ExitCode, LoadgenError, UsageError
+from loadgen.outputs.command import report
 from loadgen.simulator.command import simulate
 
 _WEB_PORT = 8089
@@ -176,6 +177,7 @@ def trace(path: Path, format_name: str, as_json: bool) -> None:
         show(figures, Console())
 
 
+cli.add_command(report)
 cli.add_command(simulate)
 
 
