@@ -19,7 +19,7 @@ from rich.text import Text
 from loadgen.metrics.histogram import Dist
 from loadgen.metrics.live import LiveView
 from loadgen.metrics.plan import RunPlan
-from loadgen.metrics.summary import Cost, Latency, Summary, Tokens, WorkloadSummary
+from loadgen.metrics.summary import Cost, Latency, SloResult, Summary, Tokens, WorkloadSummary
 
 PLAIN_EVERY_S = 5.0
 NOT_MEASURED = "–"
@@ -268,6 +268,18 @@ def in_unit(value: float | None, unit: str | None) -> str:
     if unit == "1/s":
         return f"{number(value)}/s"
     return f"{money(value)} {unit or ''}".rstrip()
+
+
+def interval(slo: SloResult) -> str:
+    """The interval of an SLO's figure; a side on which the sample says nothing is left open."""
+    if slo.confidence is None or (slo.ci_low is None and slo.ci_high is None):
+        return NOT_MEASURED
+    low, high = in_unit(slo.ci_low, slo.unit), in_unit(slo.ci_high, slo.unit)
+    if slo.ci_low is None or slo.ci_high is None:
+        between = f"at most {high}" if slo.ci_low is None else f"at least {low}"
+    else:
+        between = f"{low} to {high}"
+    return f"{between} ({100 * slo.confidence:.3g}%)"
 
 
 def duration(seconds: float | None) -> str:

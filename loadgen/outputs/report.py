@@ -8,11 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from loadgen.outputs import junit, markdown
 from loadgen.outputs.html.page import html_report
 from loadgen.outputs.material import Material
 from loadgen.outputs.run_folder import RunFolder
 
-REPORTS: Final[tuple[tuple[str, Callable[[Material], str]], ...]] = (("report.html", html_report),)
+REPORTS: Final[tuple[tuple[str, Callable[[Material], str]], ...]] = (
+    ("report.html", html_report),
+    (markdown.NAME, markdown.markdown_report),
+    (junit.NAME, junit.junit_report),
+)
 
 
 def write_reports(folder: RunFolder, material: Material) -> list[Path]:
