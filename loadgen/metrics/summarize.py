@@ -44,6 +44,15 @@ class _Blocks(TypedDict):
     cost: Cost
 
 
+class SoFar(msgspec.Struct, frozen=True, kw_only=True):
+    """The measured stages of a run that goes on: what the summary would say of them now."""
+
+    requests: Requests
+    throughput: Throughput
+    latency: Latency
+    generator: Generator
+
+
 class _Part:
     """One selection of the aggregate: the measured stages, one stage, or one workload in the measured stages."""
 
@@ -105,7 +114,7 @@ def summarize(
     missing are added to `run`. The SLOs are listed, not judged.
     """
     plan = aggregate.plan
-    reached = [max(0.0, min(stage.end_s, ended_s) - stage.start_s) for stage in plan.stages]
+    reached = _reached(aggregate, ended_s)
     window_s = sum(reached[index] for index in plan.measured)
     whole = _Part(aggregate, costs, window_s, None, None)
     generator = _certified(aggregate, whole, invalid)
@@ -127,6 +136,24 @@ def summarize(
         },
         **whole.blocks(),
     )
+
+
+def so_far(aggregate: Aggregate, now_s: float) -> SoFar:
+    """What the measured stages have shown `now_s` seconds after the start, by the summary's own definitions."""
+    reached = _reached(aggregate, now_s)
+    part = _Part(aggregate, NO_COSTS, sum(reached[index] for index in aggregate.plan.measured), None, None)
+    blocks = part.blocks()
+    return SoFar(
+        requests=blocks["requests"],
+        throughput=blocks["throughput"],
+        latency=blocks["latency"],
+        generator=_certified(aggregate, part, ()),
+    )
+
+
+def _reached(aggregate: Aggregate, ended_s: float) -> list[float]:
+    """How many seconds of each stage the run got through."""
+    return [max(0.0, min(stage.end_s, ended_s) - stage.start_s) for stage in aggregate.plan.stages]
 
 
 def _stage(part: _Part, name: str, measured: bool) -> StageSummary:
