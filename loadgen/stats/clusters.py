@@ -5,11 +5,10 @@ sessions do. Everything here works on the ratio sum(hits) / sum(sizes) over sess
 lie below a limit, failed, or were good. docs/statistics.md has the formulas and how they were tested.
 """
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
+from loadgen.stats.batches import FEWEST_BATCHES, batch_means
 from loadgen.stats.binomial import t_of, z_of
 
 F64 = npt.NDArray[np.float64]
@@ -17,16 +16,8 @@ I32 = npt.NDArray[np.int32]
 Hits = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 
-def per_cluster(hits: npt.NDArray[np.bool_], clusters: I32) -> tuple[F64, F64]:
-    """Hits and sizes of each cluster that has any observation, from one entry an observation."""
-    sizes = np.bincount(clusters)
-    held = np.bincount(clusters, weights=hits, minlength=len(sizes))
-    some = sizes > 0
-    return held[some].astype(np.float64), sizes[some].astype(np.float64)
-
-
 def equal_sized_sessions(sizes: Hits) -> float:
-    """As many sessions of equal size as these tell (Kish 1965): the effective n if the turns of a session are all one."""
+    """As many sessions of equal size as these tell (Kish 1965): the effective n if a session's turns are all one."""
     total = float(np.sum(sizes))
     return total * total / float(np.dot(sizes, sizes)) if total > 0 else 0.0
 
@@ -85,20 +76,41 @@ def effective_n(hits: Hits, sizes: Hits, confidence: float = 0.95) -> float:
     return max(adjusted, min(plain, equal_sized_sessions(sizes)))
 
 
+def effective_n_of_turns(hits: Hits, sizes: Hits, sessions: I32, times_s: F64, confidence: float = 0.95) -> float:
+    """As many independent observations as these turns tell, that correlate within their sessions and in time.
+
+    One row a turn, in any order: hits of sizes (1 for a turn itself, or the gaps of a turn), its session as a small
+    number, when it was due. A queue that builds up makes the turns of all sessions slow at once, which sessions can't
+    show and stretches of time can. The variances by session and by stretch are added, less that of what is of one
+    session and one stretch and would count twice (Cameron, Gelbach and Miller 2011).
+    """
+    by_session = effective_n(*_sums(hits, sizes, sessions), confidence)
+    n = float(sizes.sum())
+    share = float(hits.sum()) / n if n > 0 else 0.0
+    if not 0.0 < share < 1.0 or len(sizes) < FEWEST_BATCHES:
+        return by_session
+    order = np.argsort(times_s, kind="stable")
+    found = batch_means(np.asarray(hits - share * sizes, dtype=np.float64)[order])
+    stretch = np.empty(len(order), dtype=np.int64)
+    stretch[order] = np.arange(len(order)) * found.count // len(order)
+    within_both = np.unique(sessions.astype(np.int64) * found.count + stretch, return_inverse=True)[1]
+    session_effect = design_effect(*_sums(hits, sizes, sessions))
+    time_effect = (found.error * len(sizes)) ** 2 / (n * share * (1 - share))
+    both = session_effect + time_effect - design_effect(*_sums(hits, sizes, within_both))
+    effect = max(1.0, session_effect, time_effect, both)
+    return min(by_session, n / effect * (z_of(confidence) / t_of(confidence, found.degrees)) ** 2)
+
+
+def _sums(hits: Hits, sizes: Hits, clusters: npt.NDArray[np.integer]) -> tuple[F64, F64]:
+    count = int(clusters.max()) + 1 if len(clusters) else 0
+    held, of = np.zeros(count), np.zeros(count)
+    np.add.at(held, clusters, hits)
+    np.add.at(of, clusters, sizes)
+    return held, of
+
+
 def _present(hits: Hits, sizes: Hits) -> tuple[F64, F64]:
     """Those of sessions with any observation, as floats."""
     held, count = np.asarray(hits, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
     some = count > 0
     return held[some], count[some]
-
-
-def blocks_of(times_s: F64, most: int = 32) -> I32:
-    """Observations put into at most `most` blocks that follow each other in time, of equal numbers as near as may be.
-
-    A queue that builds up makes the turns of all sessions slow at once: clustering by block sees that, by session not.
-    """
-    order = np.argsort(times_s, kind="stable")
-    blocks = np.empty(len(times_s), dtype=np.int32)
-    count = max(1, min(most, math.isqrt(len(times_s))))
-    blocks[order] = np.arange(len(times_s)) * count // max(1, len(times_s))
-    return blocks

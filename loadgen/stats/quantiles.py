@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from loadgen.stats.binomial import clopper_pearson, high_rank, low_rank
-from loadgen.stats.clusters import F64, I32, effective_n, per_cluster
+from loadgen.stats.clusters import F64, I32, effective_n, effective_n_of_turns
 from loadgen.stats.interval import Interval
 
 # Below a thousandth of a rank two ranks are one: what floats leave of 368 - 1e-13 must not cost a rank.
@@ -37,18 +37,25 @@ def quantile_ranks(n: int, effective: float, q: float, confidence: float = 0.95)
     )
 
 
-def quantile_interval(values: F64, clusters: I32, q: float, confidence: float = 0.95) -> Interval:
+def quantile_interval(
+    values: F64, clusters: I32, q: float, confidence: float = 0.95, times_s: F64 | None = None
+) -> Interval:
     """The q-quantile of the values, each of the session that `clusters` names (small numbers, one a value).
 
-    values: F64[n] without NaN. The estimate is by nearest rank; None where there are no values.
+    values: F64[n] without NaN. times_s: F64[n], when each was due; given, correlation in time counts as well. The
+    estimate is by nearest rank; None where there are no values.
     """
     n = len(values)
     if n == 0:
         return Interval(None, None, None, confidence, 0, 0)
     ordered = np.sort(values)
     estimate = float(ordered[rank_of(n, q) - 1])
-    hits, sizes = per_cluster(values <= estimate, clusters)
-    effective = effective_n(hits, sizes, confidence)
+    within = (values <= estimate).astype(np.float64)
+    hits, sizes = np.bincount(clusters, weights=within), np.bincount(clusters).astype(np.float64)
+    if times_s is None:
+        effective = effective_n(hits, sizes, confidence)
+    else:
+        effective = effective_n_of_turns(within, np.ones(n), clusters, times_s, confidence)
     low, high = quantile_ranks(n, effective, q, confidence)
     return Interval(
         estimate,
@@ -56,7 +63,7 @@ def quantile_interval(values: F64, clusters: I32, q: float, confidence: float = 
         None if high is None else float(ordered[high - 1]),
         confidence,
         n,
-        len(sizes),
+        int((sizes > 0).sum()),
         effective,
     )
 
