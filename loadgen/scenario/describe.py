@@ -17,7 +17,7 @@ def describe(loaded: LoadedScenario) -> str:
         f"  workloads  {', '.join(shares)}",
         f"  arrivals   {scenario.load.arrivals}, seed {scenario.seed}, grace {format_duration(scenario.load.grace_s)}",
         *(f"  stage      {_stage(scenario.load, stage)}" for stage in scenario.load.stages),
-        *(f"  slo        {slo}" for slo in scenario.slos),
+        *(f"  slo        {slo.text}{', ends the run early' if slo.abort else ''}" for slo in scenario.objectives),
     ]
     return "\n".join(lines)
 

@@ -49,7 +49,12 @@ def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, notes: 
         losses=losses,
     )
     summary = summarize(
-        aggregate, info, slos=scenario.slos, ended_s=conductor.load_ended_s, invalid=invalid, costs=ahead.basis
+        aggregate,
+        info,
+        slos=[slo.text for slo in scenario.objectives],
+        ended_s=conductor.load_ended_s,
+        invalid=invalid,
+        costs=ahead.basis,
     )
     folder.release()
     if not write_summary(folder, summary) and folder.rescue(NAME, to_json(summary)) is None:
