@@ -81,6 +81,7 @@ class Run:
         run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"
         self.conductor = Conductor(swarm, loaded.scenario, run_id, permit_count=permits, on_snapshot=self._keep)
         self.summary: Summary | None = None
+        self.failure: str | None = None  # what kept it from beginning, or ended it, as the user was told
 
     @property
     def exit_code(self) -> ExitCode:
@@ -96,6 +97,11 @@ class Run:
     def ended(self) -> bool:
         """Whether everything is written and shown."""
         return self._ended.is_set()
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._folder.path
 
     def interrupt(self, *, at_once: bool = False) -> None:
         """Ctrl-C: the first ends the load and drains, the second (or at_once) cuts off what is in flight."""
@@ -124,6 +130,7 @@ class Run:
         except LoadgenError as error:
             self._errors.print(f"error: {error}", markup=False, style="bold red", soft_wrap=True)
             self._codes.append(error.exit_code)
+            self.failure = str(error)
         self._conducted = True
 
     def end(self) -> None:
