@@ -75,7 +75,7 @@ def add_tab(environment: Environment, current: Callable[[], Run | None]) -> None
         return send_file(path.absolute())
 
     base_path = getattr(environment.parsed_options, "web_base_path", None) or ""
-    app.add_url_rule(f"{base_path}/{REPORT_PATH}", "loadgen_report", web_ui.auth_required_if_enabled(last_report))
+    app.add_url_rule(f"{base_path}/{REPORT_PATH}", "loadgen_report", web_ui.auth_required_if_enabled(last_report))  # type: ignore[no-untyped-call]
 
 
 def _announce(web_ui: WebUI) -> None:
