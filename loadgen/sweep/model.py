@@ -171,13 +171,17 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole sweep. steps: in the order they ran; a level may stand there more than once. result: None before any."""
+    """A whole sweep. steps: in the order they ran; a level may stand there more than once. result: None before any.
+
+    attempts: runs that were begun, those among them that were cut off and are no step.
+    """
 
     schema: Literal["loadgen.sweep/1"] = SCHEMA
     started_at: str
     version: str
     subject: Subject
     plan: Plan
+    attempts: int = 0
     steps: list[Step] = []
     notes: list[str] = []
     result: Result | None = None
