@@ -168,6 +168,11 @@ class TurnTableBuilder:
         self._gap_turn, self._gap_bin, self._gap_count = array("i"), array("i"), array("q")
         self._share = 1.0
 
+    @property
+    def session_count(self) -> int:
+        """How many sessions have turns here by now."""
+        return len(self._sessions.codes)
+
     def add_member(self, member: bytes) -> None:
         """Add a complete gzip member of lines, or several. Raises zlib.error for what is none."""
         while member:
