@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from loadgen import __version__
+from loadgen.comparison.command import compare
 from loadgen.errors import ExitCode, LoadgenError, UsageError
 from loadgen.outputs.command import report
 from loadgen.simulator.command import simulate
@@ -180,6 +181,7 @@ def trace(path: Path, format_name: str, as_json: bool) -> None:
 
 cli.add_command(sweep)
 cli.add_command(report)
+cli.add_command(compare)
 cli.add_command(simulate)
 
 

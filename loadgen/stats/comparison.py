@@ -7,11 +7,11 @@ docs/comparison.md has the rules that are built on these, `benchmarks/comparison
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtr
 
 from loadgen.stats.binomial import t_of
 
@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 # The critical value moves by under 1 % between seeds; the same data always give the same outcome.
 _DRAWS = 20_000
 _SEED = 1
+# The normal quantile of four in five, by which a shift must lie beyond the critical value.
+_POWER = 0.8416
+_MOST_RUNS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,37 @@ def _root(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else math.hypot(one, other)
 
 
-def least_runs(enough: Callable[[int], bool], most: int = 100) -> int | None:
-    """The smallest number of runs a side, from 2, for which `enough` holds; None where `most` are not enough."""
-    return next((runs for runs in range(2, most + 1) if enough(runs)), None)
+def union(
+    one: tuple[float | None, float | None], other: tuple[float | None, float | None]
+) -> tuple[float | None, float | None]:
+    """The interval that spans both."""
+    low = None if one[0] is None or other[0] is None else min(one[0], other[0])
+    high = None if one[1] is None or other[1] is None else max(one[1], other[1])
+    return low, high
+
+
+def runs_needed(
+    shift: Shift, runs: tuple[int, int], df: float, margin: float, confidence: float, *, paired: bool = False
+) -> int | None:
+    """How many runs a side it would take to tell, were the shift and the spread what they look like now.
+
+    shift: positive for worse. runs: there are of the baseline and the candidate, that the shift's intervals came from
+    with `df` degrees of freedom. To tell: a change of at least `margin` from none, or that nothing is worse by
+    `margin`; in four of five cases. None where not known, or over 100.
+    """
+    low, high, wide_low, wide_high = shift.low, shift.high, shift.wide_low, shift.wide_high
+    if low is None or high is None or wide_low is None or wide_high is None or high <= low:
+        return None
+    critical = t_of(confidence, df)
+    parts = 1 / runs[0] if paired else 1 / runs[0] + 1 / runs[1]
+    sd = (high - low) / 2 / critical / math.sqrt(parts)
+    chance = 2 * float(stdtr(df, -critical * (wide_high - wide_low) / (high - low)))
+
+    def enough(count: int) -> bool:
+        error = sd * math.sqrt((1 if paired else 2) / count)
+        degrees = (count - 1) * (1 if paired else 2)
+        changed = (t_of(1 - chance, degrees) + _POWER) * error <= abs(shift.estimate)
+        same = (t_of(confidence, degrees) + _POWER) * error <= margin - shift.estimate
+        return same or (changed and abs(shift.estimate) >= margin)
+
+    return next((count for count in range(2, _MOST_RUNS + 1) if enough(count)), None)

@@ -61,8 +61,8 @@ class Below:
 
     def surplus(self, sessions: int) -> Floats:
         """By session, how many more lie below than there should: sums to 0."""
-        found: Floats = np.bincount(self.sessions, weights=self.hits - self.share * self.sizes, minlength=sessions)
-        return found
+        weights = self.hits - self.share * self.sizes
+        return np.bincount(self.sessions, weights=weights, minlength=sessions).astype(np.float64)
 
     def straddles(self) -> bool:
         """Whether enough sessions have values on either side of the limit."""
