@@ -46,6 +46,19 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return next((code for code in _PRECEDENCE if code in held), ExitCode.PASS)
 
 
+# What a run's outcome asks for (`Verdict.outcome`); any other is a pass.
+_OF_OUTCOMES = {
+    "fail": ExitCode.SLO_FAILED,
+    "inconclusive": ExitCode.INCONCLUSIVE,
+    "invalid": ExitCode.INVALID_RUN,
+}
+
+
+def code_of(outcome: str) -> ExitCode:
+    """The exit code of a run's outcome: pass, fail, inconclusive, invalid or none."""
+    return _OF_OUTCOMES.get(outcome, ExitCode.PASS)
+
+
 class LoadgenError(Exception):
     """The root of every error raised on purpose; its text is written for the user, without a traceback."""
 

@@ -13,7 +13,7 @@ import gevent
 from gevent.event import Event
 
 from loadgen.engine.ahead import Ahead, look_ahead_or_error
-from loadgen.errors import ExitCode, LoadgenError, UsageError, worst
+from loadgen.errors import ExitCode, LoadgenError, UsageError, code_of, worst
 from loadgen.metrics.snapshot import Snapshot
 from loadgen.metrics.spending import Spending
 from loadgen.metrics.summary import Summary
@@ -21,6 +21,7 @@ from loadgen.outputs.console import LiveConsole, ReportConsole, print_summary
 from loadgen.outputs.run_folder import RunFolder
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.swarm.conductor import Conductor, WorkerFailedError
+from loadgen.swarm.judging import Judging
 from loadgen.swarm.members import Swarm
 from loadgen.swarm.report import write_inputs, write_results
 
@@ -77,6 +78,7 @@ class Run:
         self._codes: list[ExitCode] = []
         self._notes: list[str] = []
         self._on_snapshot = on_snapshot
+        self._judging = Judging(loaded.scenario)
         self.permits = permits
         run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"
         self.conductor = Conductor(swarm, loaded.scenario, run_id, permit_count=permits, on_snapshot=self._keep)
@@ -159,9 +161,8 @@ class Run:
             self._notes.append(f"the load was ended early, to stay within the budget of {self._spending.limit:g} USD")
         if self._interrupts and early:
             self._notes.append("interrupted: the load ended before its schedule did")
-        self.summary = write_results(self._folder, self.conductor, self._ahead, self._notes)
-        if not self.summary.generator.valid:
-            self._codes.append(ExitCode.INVALID_RUN)
+        self.summary = write_results(self._folder, self.conductor, self._ahead, self._judging, self._notes)
+        self._codes.append(code_of(self.summary.verdict.outcome))
         print_summary(self.summary, self._console, self._folder.path)
         self._tell_problems()
         if self._folder.problems:
@@ -235,6 +236,8 @@ class Run:
                 if self._spending is not None and self._spending.exhausted(conductor.aggregate, conductor.elapsed_s):
                     self._budget_ended = True
                     return
+                if self._judging.failed(conductor):
+                    return
                 self._show()
 
     def _drain(self) -> None:
@@ -278,6 +281,7 @@ class Run:
 
     def _keep(self, snapshot: Snapshot) -> None:
         self._folder.append_records(snapshot.records)
+        self._judging.add(snapshot.records)
         self._tell_problems()
         self._on_snapshot(snapshot, self.conductor)
 

@@ -10,13 +10,12 @@ from typing import Literal
 import msgspec
 
 from loadgen.arrivals import Schedule
-from loadgen.errors import ExitCode
 from loadgen.metrics.summary import SloResult, Steadiness, Summary, Verdict
 from loadgen.scenario.slos import Slo
 from loadgen.verdict.evidence import Evidence
+from loadgen.verdict.failure import Failure
 from loadgen.verdict.figure import Figure
 from loadgen.verdict.figures import figure_of
-from loadgen.verdict.looks import Failure
 from loadgen.verdict.steadiness import steadiness_of
 
 CONFIDENCE = 0.95
@@ -24,12 +23,6 @@ _INVALID = "the run is invalid: the generator was the bottleneck"
 _CLOSE = "the estimate is too close to the limit to be told from it by any practical number of them"
 # A share of failed turns that nobody would overlook, had it been asked for.
 _TOLD_FAILED = 0.001
-_CODES = {"fail": ExitCode.SLO_FAILED, "inconclusive": ExitCode.INCONCLUSIVE, "invalid": ExitCode.INVALID_RUN}
-
-
-def exit_code_of(verdict: Verdict) -> ExitCode:
-    """The exit code that an outcome asks for."""
-    return _CODES.get(verdict.outcome, ExitCode.PASS)
 
 
 def judge(

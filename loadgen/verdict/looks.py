@@ -5,7 +5,6 @@ that looking often ends no more runs wrongly than 2.5 % in all. Called by the ma
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,15 +14,8 @@ from loadgen.metrics.turn_table import TurnTable, TurnTableBuilder
 from loadgen.scenario.slos import Slo
 from loadgen.stats.sequential import ALPHA, look_at, look_confidence
 from loadgen.verdict.evidence import Cohort
+from loadgen.verdict.failure import Failure
 from loadgen.verdict.figures import figure_of
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An objective that is known to have failed before the run's end, and by what."""
-
-    slo: Slo
-    reason: str
 
 
 class Watch:
