@@ -18,6 +18,8 @@ from loadgen.metrics.snapshot import Snapshot
 from loadgen.metrics.spending import Spending
 from loadgen.metrics.summary import Summary
 from loadgen.outputs.console import LiveConsole, ReportConsole, print_summary
+from loadgen.outputs.material import Material
+from loadgen.outputs.report import write_reports
 from loadgen.outputs.run_folder import RunFolder
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.swarm.conductor import Conductor, WorkerFailedError
@@ -27,6 +29,8 @@ from loadgen.swarm.report import write_inputs, write_results
 
 _REDRAW_S = 0.25
 _JOIN_TIMEOUT_S = 60.0
+# Reports of so many turns take a second or more: that is said, so that nobody takes it for hanging.
+_MANY_TURNS = 50_000
 _BY_AIOHTTP = "measured by the aiohttp transport: its stamps are taken as coroutines wake, later than at the socket"
 
 
@@ -164,9 +168,17 @@ class Run:
         self.summary = write_results(self._folder, self.conductor, self._ahead, self._judging, self._notes)
         self._codes.append(code_of(self.summary.verdict.outcome))
         print_summary(self.summary, self._console, self._folder.path)
+        self._report(self.summary)
         self._tell_problems()
         if self._folder.problems:
             self._codes.append(ExitCode.BAD_INPUT)
+
+    def _report(self, summary: Summary) -> None:
+        """report.html and the others, from what is in the folder by now."""
+        turns = sum(stage.requests.sent for stage in summary.stages)
+        if turns > _MANY_TURNS:
+            self._say(f"writing the reports of {turns:,} turns")
+        write_reports(self._folder, Material(self._folder.path, summary))
 
     def _wait_for_workers(self, count: int) -> None:
         deadline = time.monotonic() + _JOIN_TIMEOUT_S

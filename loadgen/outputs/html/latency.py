@@ -19,11 +19,10 @@ from loadgen.outputs.html.bins import (
 from loadgen.outputs.html.cells import Cell, Missing, count
 from loadgen.outputs.html.course import Course
 from loadgen.outputs.html.curves import Counted, histogram, merged, percentile_curves
-from loadgen.outputs.html.figure import SECONDS_AXIS, Figure, Layout, Trace, grid, heatmap, line
+from loadgen.outputs.html.figure import Figure, Trace, grid, heatmap, line, seconds_axis
 from loadgen.outputs.html.markup import Html, el, join
 from loadgen.outputs.html.section import latency_table, section
 
-_LOG_SECONDS: Layout = {"type": "log", "title": {"text": "latency"}, **SECONDS_AXIS}
 _ROWS = 36
 # Column of the records, metric of the histograms, name, colour.
 _METRICS = (
@@ -67,7 +66,13 @@ def counted_metrics(course: Course, stages: list[str], workload: str | None = No
         (name, color, merged(course.material.histograms, metric, stages, workload))
         for _, metric, name, color in _METRICS
     ]
-    return [(name, color, one) for name, color, one in found if one is not None]
+    ttft = found[0][2]
+    # Without reasoning the two are one, and a second picture of it would only be looked at for a difference.
+    return [
+        (name, color, one)
+        for name, color, one in found
+        if one is not None and (name != "TTFO" or not one.same_as(ttft))
+    ]
 
 
 def _noun(name: str) -> str:
@@ -126,10 +131,14 @@ def _bands_figure(course: Course, name: str, found: Bands) -> Figure:
         f"{name} of the turns due in each {course.bin_text}: {_spoken(found.p50, 'p50')}"
         f"{_spoken(found.p99, ', p99')}; never more than {duration(float(np.nanmax(found.highest)))}.",
         _band_traces(course, found.p50, found.p90, found.p99, found.highest),
-        course.layout(yaxis=_LOG_SECONDS),
+        course.layout(yaxis=seconds_axis(found.p50, found.p90, found.p99, found.highest)),
         ["from", "turns", "p50", "p90", "p99", "max"],
         [
-            [at, count(int(found.n[row])), *(_time(one[row]) for one in (found.p50, found.p90, found.p99, found.highest))]
+            [
+                at,
+                count(int(found.n[row])),
+                *(_time(one[row]) for one in (found.p50, found.p90, found.p99, found.highest)),
+            ]
             for row, at in enumerate(course.at)
         ],
         course.note,
@@ -148,7 +157,7 @@ def _gaps_over_time(course: Course, gaps: Grid) -> Figure:
         f"Gaps between chunks in each {course.bin_text}, to the upper edge of bins 19 % wide, each turn's spread evenly "
         f"over its output: {_spoken(p50, 'p50')}{_spoken(p99, ', p99')}.",
         _band_traces(course, p50, p90, p99, None),
-        course.layout(yaxis=_LOG_SECONDS),
+        course.layout(yaxis=seconds_axis(p50, p90, p99)),
         ["from", "gaps", "p50", "p90", "p99"],
         rows,
         course.note,
@@ -214,4 +223,12 @@ def _heat_figure(course: Course, name: str, cells: Grid, edges: npt.NDArray[np.f
         f"Share of each {course.bin_text}'s {noun} by {name}, a stronger colour for more; most lie between "
         f"{duration(float(edges[most]))} and {duration(float(edges[most + 1]))}."
     )
-    return Figure(f"{name} by time", caption, [trace], course.layout(yaxis=_LOG_SECONDS), [f"{name}, from, to", noun], rows, course.note)
+    return Figure(
+        f"{name} by time",
+        caption,
+        [trace],
+        course.layout(yaxis=seconds_axis(edges)),
+        [f"{name}, from, to", noun],
+        rows,
+        course.note,
+    )
