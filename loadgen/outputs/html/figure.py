@@ -1,7 +1,7 @@
 """A plot, what it says in words, and its numbers as a table: no figure is there without the other two.
 
-Plots are Plotly's JSON as plain dictionaries, drawn by the page's script. Colours are roles (`@0` to `@5`, `@scale`, ...)
-that the script replaces by those of the light, the dark and the printed page.
+Plots are Plotly's JSON as plain dictionaries, drawn by the page's script. Colours are roles (`@0` to `@5`,
+`@scale`, ...) that the script replaces by those of the light, the dark and the printed page.
 """
 
 from collections.abc import Iterable, Sequence

@@ -126,18 +126,19 @@ def over_time(course: Course, gaps: Grid | None, only: Mask | None = None) -> li
 
 
 def _bands_figure(course: Course, name: str, found: Bands) -> Figure:
+    columns = (found.p50, found.p90, found.p99, found.highest)
     return Figure(
         f"{name} over time",
         f"{name} of the turns due in each {course.bin_text}: {_spoken(found.p50, 'p50')}"
         f"{_spoken(found.p99, ', p99')}; never more than {duration(float(np.nanmax(found.highest)))}.",
-        _band_traces(course, found.p50, found.p90, found.p99, found.highest),
-        course.layout(yaxis=seconds_axis(found.p50, found.p90, found.p99, found.highest)),
+        _band_traces(course, *columns),
+        course.layout(yaxis=seconds_axis(*columns)),
         ["from", "turns", "p50", "p90", "p99", "max"],
         [
             [
                 at,
                 count(int(found.n[row])),
-                *(_time(one[row]) for one in (found.p50, found.p90, found.p99, found.highest)),
+                *(_time(one[row]) for one in columns),
             ]
             for row, at in enumerate(course.at)
         ],
@@ -154,8 +155,8 @@ def _gaps_over_time(course: Course, gaps: Grid) -> Figure:
     ]
     return Figure(
         "ITL over time",
-        f"Gaps between chunks in each {course.bin_text}, to the upper edge of bins 19 % wide, each turn's spread evenly "
-        f"over its output: {_spoken(p50, 'p50')}{_spoken(p99, ', p99')}.",
+        f"Gaps between chunks in each {course.bin_text}, to the upper edge of bins 19 % wide, each turn's spread "
+        f"evenly over its output: {_spoken(p50, 'p50')}{_spoken(p99, ', p99')}.",
         _band_traces(course, p50, p90, p99, None),
         course.layout(yaxis=seconds_axis(p50, p90, p99)),
         ["from", "gaps", "p50", "p90", "p99"],
