@@ -13,7 +13,7 @@ import gevent
 from gevent.event import Event
 
 from loadgen.engine.ahead import Ahead, look_ahead_or_error
-from loadgen.errors import ExitCode, LoadgenError, UsageError, code_of, worst
+from loadgen.errors import ExitCode, LoadgenError, UsageError, code_of, explained, worst
 from loadgen.metrics.snapshot import Snapshot
 from loadgen.metrics.spending import Spending
 from loadgen.metrics.summary import Summary
@@ -172,6 +172,8 @@ class Run:
         self._tell_problems()
         if self._folder.problems:
             self._codes.append(ExitCode.BAD_INPUT)
+        if (line := explained(self.exit_code)) is not None:
+            self._say(line)
 
     def _report(self, summary: Summary) -> None:
         """report.html and the others, from what is in the folder by now."""
@@ -249,6 +251,7 @@ class Run:
                     self._budget_ended = True
                     return
                 if self._judging.failed(conductor):
+                    self._live.say("an SLO that ends the run has failed: no more load, draining")
                     return
                 self._show()
 
