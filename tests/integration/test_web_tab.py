@@ -43,8 +43,8 @@ class Tab:
         return str(self._stats().get("state", ""))
 
     def rows(self) -> Rows:
-        """The table's rows by name; none where nobody listens."""
-        return {row["name"]: row for table in self._stats().get("extended_stats", []) for row in table["data"]}
+        """The table's rows by what they show; none where nobody listens."""
+        return {row["figure"]: row for table in self._stats().get("extended_stats", []) for row in table["data"]}
 
     def _stats(self) -> dict[str, Any]:
         status, body = self.fetch("/stats/requests")
