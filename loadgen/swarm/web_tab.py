@@ -175,7 +175,7 @@ def _p99(dist: Dist | None) -> str:
 
 
 def _verdict(summary: Summary) -> str:
-    judged = ", ".join(f"{slo.expression}: {slo.outcome}" for slo in summary.verdict.slos)
+    judged = ", ".join(f"{slo.expression} {slo.outcome.replace('_', ' ')}" for slo in summary.verdict.slos)
     return f"{summary.verdict.outcome}: {judged}" if judged else f"{summary.verdict.outcome} (no SLO stated)"
 
 
