@@ -86,7 +86,7 @@ def _censored(summary: Summary) -> str:
         return text
     return (
         f"{text} {cut.e2e:,} turns were cut off before their end ({cut.ttft:,} of them before any output): their "
-        "times are only known to be longer, and are in no figure here."
+        "end-to-end times are only known to be longer and not among these; the TTFT and gaps already seen are."
     )
 
 
@@ -130,7 +130,7 @@ def _bands_figure(course: Course, name: str, found: Bands) -> Figure:
     return Figure(
         f"{name} over time",
         f"{name} of the turns due in each {course.bin_text}: {_spoken(found.p50, 'p50')}"
-        f"{_spoken(found.p99, ', p99')}; never more than {duration(float(np.nanmax(found.highest)))}.",
+        f"{_spoken(found.p99, ', p99') or ' (a p99 takes 100 turns)'}; never more than {duration(float(np.nanmax(found.highest)))}.",
         _band_traces(course, *columns),
         course.layout(yaxis=seconds_axis(*columns)),
         ["from", "turns", "p50", "p90", "p99", "max"],
@@ -178,7 +178,7 @@ def _band_traces(course: Course, p50: Floats, p90: Floats, p99: Floats, highest:
     ]
     if highest is not None:
         traces.append({**line("max", x, highest, "@5"), "mode": "markers"})
-    return traces
+    return [trace for trace in traces if any(value is not None for value in trace["y"])]
 
 
 def _spoken(values: Floats, name: str) -> str:

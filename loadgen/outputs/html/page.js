@@ -35,10 +35,10 @@
       fixedrange: narrow, ...own, title };
   }
 
-  // A stage's name in full, in short or not at all, as its stretch of the axis has room: 6.3 px a letter.
+  // A stage's name in full, in short or not at all, as its stretch of the axis has room: 6.8 px a letter.
   function named(notes, range, room) {
     return notes.flatMap(({ until, texts, ...note }) => {
-      const text = texts.find((one) => one.length * 6.3 < (until - note.x) / (range[1] - range[0]) * room);
+      const text = texts.find((one) => one.length * 6.8 < (until - note.x) / (range[1] - range[0]) * room);
       return text === undefined ? [] : [{ ...note, text }];
     });
   }
@@ -52,7 +52,7 @@
       hovermode: "x",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: narrow ? 11 : 12, color: theme.ink },
-      legend: { orientation: "h", x: 0, y: -.24, yanchor: "top", font: { size: narrow ? 11 : 12 } },
+      legend: { orientation: "h", x: 0, y: -.24, yanchor: "top", traceorder: "normal", font: { size: narrow ? 11 : 12 } },
       hoverlabel: { bgcolor: theme.ground, bordercolor: theme.grid, font: { color: theme.ink } },
       dragmode: narrow ? false : "zoom",
       xaxis: axis(own.xaxis || {}, theme, narrow),
