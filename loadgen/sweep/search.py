@@ -97,13 +97,16 @@ def next_trial(trials: Sequence[Trial], limits: Limits) -> Next | Answer:
 
 
 def next_listed(levels: Sequence[float], trials: Sequence[Trial], limits: Limits) -> Next | None:
-    """The next of the levels asked for, in their order; None when all are measured."""
+    """The next of the levels asked for, in their order; None when all are measured.
+
+    An inconclusive one is measured again as long as `limits` allow longer steps, an invalid one is left as it is.
+    """
     for level in levels:
-        state = _state([trial for trial in trials if trial.level == level], limits)
-        if state is None:
+        there = [trial for trial in trials if trial.level == level]
+        if not there:
             return Next(level, limits.duration_s, again=False)
-        if state == "open":
-            return _again(trials, limits)
+        if there[-1].outcome != "invalid" and _state(there, limits) == "open":
+            return _longer(there[-1], limits)
     return None
 
 
@@ -170,9 +173,13 @@ def _again(trials: Sequence[Trial], limits: Limits) -> Next | None:
             last = [trial for trial in trials if trial.level == level][-1]
             if last.outcome == "invalid":
                 return Next(level, last.duration_s, again=True)
-            factor = max(2.0, _MARGIN * (last.longer or 0.0))
-            return Next(level, min(limits.max_step_s, factor * last.duration_s), again=True)
+            return _longer(last, limits)
     return None
+
+
+def _longer(last: Trial, limits: Limits) -> Next:
+    factor = max(2.0, _MARGIN * (last.longer or 0.0))
+    return Next(last.level, min(limits.max_step_s, factor * last.duration_s), again=True)
 
 
 def _upper(answer: Answer) -> float | None:

@@ -208,3 +208,8 @@ def test_listed_levels_come_in_their_order_and_once() -> None:
         trials.append(Trial(following.level, following.duration_s, "inconclusive"))
     assert levels(trials) == [4, 1, 2]
     assert next_listed([4, 1, 2, 8], trials, limits) == Next(8, 60, again=False)
+
+
+def test_a_listed_level_is_measured_longer_where_that_is_allowed_but_an_invalid_one_is_left() -> None:
+    assert next_listed([1, 2], [Trial(1, 60, "inconclusive")], RATES) == Next(1, 120, again=True)
+    assert next_listed([1, 2], [Trial(1, 60, "invalid")], RATES) == Next(2, 60, again=False)
