@@ -1,6 +1,6 @@
 """Numbers as people read them, and why one is missing: a cell is text, or a dash with its reason below the table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from loadgen.metrics.histogram import Dist
@@ -10,9 +10,10 @@ from loadgen.outputs.html.markup import Content, Html, el, join
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A value that was not measured, and why."""
+    """A value that was not measured, and why. known: what it is at least, as text, where a part of it was."""
 
     why: str
+    known: str | None = None
 
 
 Cell = Content | Missing
@@ -32,6 +33,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._whys: list[str] = []
+        self._partial = False
 
     def show(self, cell: Cell) -> Content:
         """The cell's content; a missing one is a dash with the mark of its reason."""
@@ -39,24 +41,36 @@ class Notes:
             return cell
         if cell.why not in self._whys:
             self._whys.append(cell.why)
-        mark = self._mark(self._whys.index(cell.why))
-        return join([NOT_MEASURED, el("sup", mark)])
+        self._partial = self._partial or cell.known is not None
+        shown = NOT_MEASURED if cell.known is None else f"≥\u202f{cell.known}"
+        return join([shown, el("sup", self._mark(self._whys.index(cell.why)))])
 
     def told(self) -> Html:
         """The reasons, as a line of their own; nothing where nothing is missing."""
         if not self._whys:
             return Html("")
         parts = [join([el("sup", self._mark(at)), f" {why}"]) for at, why in enumerate(self._whys)]
-        return el("p", f"{NOT_MEASURED} was not measured: ", join(parts, "; "), ".", class_="notes")
+        lead = f"{NOT_MEASURED} was not measured" + (", ≥ is the part that is known" if self._partial else "")
+        return el("p", f"{lead}: ", join(parts, "; "), ".", class_="notes")
 
     @staticmethod
     def _mark(at: int) -> str:
         return _MARKS[at % len(_MARKS)] * (at // len(_MARKS) + 1)
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]], *, label: str, words: int = 1) -> Html:
-    """A table that scrolls sideways by itself where it is too wide. words: so many first columns hold words, not
-    numbers. label: what a screen reader calls it."""
+def table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    label: str,
+    words: Collection[int] = (0,),
+    stacked: bool = False,
+) -> Html:
+    """A table that scrolls sideways by itself where it is too wide.
+
+    words: the columns that hold words, not numbers. label: what a screen reader calls it. stacked: on a phone each row
+    is a block of its own instead.
+    """
     notes = Notes()
     body = [
         el(
@@ -64,19 +78,19 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]], *, label: str,
             *(
                 el("th", notes.show(cell), scope="row")
                 if at == 0
-                else el("td", notes.show(cell), class_=_of(at, words))
+                else el("td", notes.show(cell), class_=_of(at, words), data_label=headers[at] if stacked else None)
                 for at, cell in enumerate(row)
             ),
         )
         for row in rows
     ]
     head = el("tr", *(el("th", header, scope="col", class_=_of(at, words)) for at, header in enumerate(headers)))
-    made = el("table", el("thead", head), el("tbody", *body))
+    made = el("table", el("thead", head), el("tbody", *body), class_="stacked" if stacked else None)
     return join([el("div", made, class_="scroll", tabindex="0", role="region", aria_label=label), notes.told()])
 
 
-def _of(column: int, words: int) -> str | None:
-    return None if column < words else "n"
+def _of(column: int, words: Collection[int]) -> str | None:
+    return None if column in words else "n"
 
 
 def facts(pairs: Iterable[tuple[str, Cell]]) -> Html:
@@ -86,9 +100,9 @@ def facts(pairs: Iterable[tuple[str, Cell]]) -> Html:
     return join([el("dl", *parts), notes.told()])
 
 
-def count(value: int | None, why: str = "") -> Cell:
-    """A whole number, its thousands set apart."""
-    return Missing(why) if value is None else f"{value:,}"
+def count(value: int | None, why: str = "", known: int | None = None) -> Cell:
+    """A whole number, its thousands set apart; where it is unknown, what is known of it."""
+    return Missing(why, f"{known:,}" if known else None) if value is None else f"{value:,}"
 
 
 def seconds(value: float | None, why: str = "") -> Cell:
@@ -96,9 +110,9 @@ def seconds(value: float | None, why: str = "") -> Cell:
     return Missing(why) if value is None else duration(value)
 
 
-def figure(value: float | None, why: str = "", unit: str = "") -> Cell:
-    """A plain figure and its unit."""
-    return Missing(why) if value is None else f"{number(value)}{unit and ' ' + unit}"
+def figure(value: float | None, why: str = "", known: float | None = None) -> Cell:
+    """A plain figure; where it is unknown, what is known of it."""
+    return Missing(why, number(known) if known else None) if value is None else number(value)
 
 
 def share(value: float | None, why: str = "") -> Cell:

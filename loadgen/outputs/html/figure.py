@@ -48,7 +48,9 @@ class Figure:
 
 def render(figure: Figure) -> Html:
     """The figure as markup: heading, plot with its text alternative, caption, data."""
-    spec = {"data": list(figure.data), "layout": figure.layout}
+    # A line of unknowns alone would stand in the legend and nowhere else.
+    data = [trace for trace in figure.data if any(value is not None for value in trace["y"])]
+    spec = {"data": data, "layout": figure.layout}
     return el(
         "figure",
         el("h3", figure.title),

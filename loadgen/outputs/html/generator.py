@@ -63,9 +63,9 @@ def _lag(course: Course) -> Figure:
     found = bands(course.bins, intended, np.maximum(course.column("taken_s") - intended, 0.0))
     x = course.middles
     data = [
-        line("highest", x, found.highest, "@5", line={"dash": "dot", "width": 1}),
-        line("p99", x, found.p99, "@1"),
         line("p50", x, found.p50, "@0"),
+        line("p99", x, found.p99, "@1"),
+        line("highest", x, found.highest, "@5", line={"dash": "dot", "width": 1}),
     ]
     rows: list[list[Cell]] = [
         [at, f"{found.n[row]:,}", *(_time(values[row]) for values in (found.p50, found.p99, found.highest))]

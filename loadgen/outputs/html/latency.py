@@ -127,10 +127,11 @@ def over_time(course: Course, gaps: Grid | None, only: Mask | None = None) -> li
 
 def _bands_figure(course: Course, name: str, found: Bands) -> Figure:
     columns = (found.p50, found.p90, found.p99, found.highest)
+    tail = _spoken(found.p99, ", p99") or " (a p99 takes 100 turns)"
     return Figure(
         f"{name} over time",
-        f"{name} of the turns due in each {course.bin_text}: {_spoken(found.p50, 'p50')}"
-        f"{_spoken(found.p99, ', p99') or ' (a p99 takes 100 turns)'}; never more than {duration(float(np.nanmax(found.highest)))}.",
+        f"{name} of the turns due in each {course.bin_text}: {_spoken(found.p50, 'p50')}{tail}; never more than "
+        f"{duration(float(np.nanmax(found.highest)))}.",
         _band_traces(course, *columns),
         course.layout(yaxis=seconds_axis(*columns)),
         ["from", "turns", "p50", "p90", "p99", "max"],
@@ -167,18 +168,22 @@ def _gaps_over_time(course: Course, gaps: Grid) -> Figure:
 
 def _band_traces(course: Course, p50: Floats, p90: Floats, p99: Floats, highest: Floats | None) -> list[Trace]:
     x = course.middles
-    # Plotly fills across a gap as if there were none: bands only where they have no gap.
-    p90_fill = {} if np.any(np.isnan(p50) != np.isnan(p90)) else {"fill": "tonexty", "fillcolor": "@band0"}
-    p99_fill = {} if np.any(np.isnan(p90) != np.isnan(p99)) else {"fill": "tonexty", "fillcolor": "@band1"}
-    whole = not np.any(np.isnan(p50))
     traces = [
         line("p50", x, p50, "@0"),
-        line("p90", x, p90, "@2", line={"dash": "dash"}, **(p90_fill if whole else {})),
-        line("p99", x, p99, "@1", line={"dash": "dashdot"}, **(p99_fill if whole else {})),
+        line("p90", x, p90, "@2", line={"dash": "dash"}, **_filled(p50, p90, "@band0")),
+        line("p99", x, p99, "@1", line={"dash": "dashdot"}, **_filled(p90, p99, "@band1")),
     ]
     if highest is not None:
         traces.append({**line("max", x, highest, "@5"), "mode": "markers"})
-    return [trace for trace in traces if any(value is not None for value in trace["y"])]
+    return traces
+
+
+def _filled(lower: Floats, upper: Floats, color: str) -> Trace:
+    """The band below a line. Plotly fills across a gap as if there were none: only where neither line has one."""
+    known = np.flatnonzero(~np.isnan(upper))
+    gapless = len(known) > 0 and known[-1] - known[0] + 1 == len(known)
+    same = np.array_equal(np.isnan(lower), np.isnan(upper))
+    return {"fill": "tonexty", "fillcolor": color} if gapless and same else {}
 
 
 def _spoken(values: Floats, name: str) -> str:
@@ -221,8 +226,8 @@ def _heat_figure(course: Course, name: str, cells: Grid, edges: npt.NDArray[np.f
     sides = np.append(course.bins.starts_s, course.bins.count * course.bins.width_s)
     trace = heatmap(np.array(course.times(sides), dtype=np.float64), edges, cells, noun)
     caption = (
-        f"Share of each {course.bin_text}'s {noun} by {name}, a stronger colour for more; most lie between "
-        f"{duration(float(edges[most]))} and {duration(float(edges[most + 1]))}."
+        f"Of the {noun} in each {course.bin_text}, the share by {name}: the stronger the colour, the more; most lie "
+        f"between {duration(float(edges[most]))} and {duration(float(edges[most + 1]))}."
     )
     return Figure(
         f"{name} by time",

@@ -64,7 +64,7 @@ def stages_section(summary: Summary, course: Course) -> Html:
             ]
         )
     headers = ["stage", "measured", "from", "length", "sent", "error rate", "requests/s", *_HEADERS, "steady"]
-    return section("stages", "Stages", table(headers, rows, label="Stages", words=2))
+    return section("stages", "Stages", table(headers, rows, label="Stages", words=(0, 1, len(headers) - 1)))
 
 
 _LATENCIES = (("ttft_s", "TTFT"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))

@@ -6,7 +6,7 @@ from loadgen.metrics.summary import Summary, Throughput
 from loadgen.metrics.turn_table import Floats
 from loadgen.outputs.console import duration, number
 from loadgen.outputs.html.bins import in_flight, per_second, spread
-from loadgen.outputs.html.cells import Cell, Missing, facts, figure, seconds, share
+from loadgen.outputs.html.cells import Cell, facts, figure, seconds, share
 from loadgen.outputs.html.course import Course
 from loadgen.outputs.html.figure import Figure, grid, line
 from loadgen.outputs.html.markup import Html
@@ -31,17 +31,13 @@ def _rates(summary: Summary) -> list[tuple[str, Cell]]:
     return [
         ("measured window", seconds(throughput.window_s)),
         ("requests/s (ok, ended in the window)", figure(throughput.requests_per_s, nothing)),
-        ("input tokens/s", figure(throughput.input_tokens_per_s, _why(throughput.input_tokens_per_s_known))),
-        ("output tokens/s", figure(throughput.output_tokens_per_s, _why(throughput.output_tokens_per_s_known))),
+        ("input tokens/s", figure(throughput.input_tokens_per_s, _UNKNOWN, throughput.input_tokens_per_s_known)),
+        ("output tokens/s", figure(throughput.output_tokens_per_s, _UNKNOWN, throughput.output_tokens_per_s_known)),
         ("chunks/s", figure(throughput.chunks_per_s, nothing)),
         ("goodput", share(requests.goodput, "no limit on single turns is stated, or a turn could not be held to one")),
         ("good requests/s", figure(throughput.goodput_requests_per_s, "as goodput")),
         *_counts(summary),
     ]
-
-
-def _why(known: float | None) -> str:
-    return f"{_UNKNOWN}; at least {number(known)}/s" if known else _UNKNOWN
 
 
 def _counts(summary: Summary) -> list[tuple[str, Cell]]:
@@ -69,44 +65,40 @@ def _requests(course: Course) -> Figure:
         line("done: ended ok", course.middles, done, "@0"),
         line("failed", course.middles, failed, "@1", line={"dash": "dash"}),
     ]
-    total = bins.count * bins.width_s
     caption = (
         f"Turns a second, offered against done, by {course.bin_text}: {offered.sum() * bins.width_s:,.0f} came due and "
-        f"{done.sum() * bins.width_s:,.0f} ended ok within {duration(total)}; at most {number(float(offered.max()))} "
-        f"offered and {number(float(done.max()))} done a second. Dropped arrivals are in no record, and not here."
+        f"{done.sum() * bins.width_s:,.0f} ended ok within {duration(course.total_s)}; at most "
+        f"{number(float(offered.max()))} offered and {number(float(done.max()))} done a second. Dropped arrivals are in no record, and not here."
     )
     return _figure(course, "Requests offered and done", caption, data, [offered, done, failed], "per second")
 
 
 def _tokens(course: Course) -> Figure:
-    first = np.where(np.isnan(course.column("first_output_s")), course.column("end_s"), course.column("first_output_s"))
-    rows = course.seen
-    rates = [
-        _sum(course, first[rows], course.column("end_s")[rows], course.column(name)[rows]) for name in _TOKEN_COLUMNS
-    ]
+    first, end = course.column("first_output_s"), course.column("end_s")
+    starts = np.where(np.isnan(first), end, first)
+    given, got = (_known(course, starts, end, course.column(name)) for name in ("input_tokens", "output_tokens"))
     data = [
-        line(name, course.middles, rate, color, yaxis=axis)
-        for (name, color, axis), rate in zip(_TOKEN_LINES, rates, strict=True)
+        line("output", course.middles, got, "@0"),
+        line("input (right)", course.middles, given, "@2", line={"dash": "dash"}, yaxis="y2"),
     ]
-    known = [float(np.nanmax(rate)) if not np.all(np.isnan(rate)) else None for rate in rates]
+    unknown = int((np.isnan(course.column("output_tokens")) & ~np.isnan(first)).sum())
+    left_out = f" {unknown:,} turns whose usage is unknown are left out: it was more than that." if unknown else ""
     caption = (
         f"Tokens a second by the server's usage, each turn's spread evenly from its first output to its end: at most "
-        f"{number(known[1])} output and {number(known[0])} input tokens a second. A gap is a time in which a turn's "
-        f"usage is unknown."
+        f"{number(float(got.max()))} output and {number(float(given.max()))} input tokens a second.{left_out}"
     )
-    second = {"overlaying": "y", "side": "right", "title": {"text": "input tokens/s"}, "showgrid": False}
+    axis = {"overlaying": "y", "side": "right", "title": {"text": "input tokens/s"}, "showgrid": False}
+    headers = ["output/s", "input/s"]
+    unit = "known output tokens/s" if unknown else "output tokens/s"
     return _figure(
-        course, "Tokens a second", caption, data, rates, "output tokens/s", ["input/s", "output/s"], yaxis2=second
+        course, "Tokens a second", caption, data, [got, given], unit, headers, yaxis2=axis | {"rangemode": "tozero"}
     )
 
 
-_TOKEN_COLUMNS = ("input_tokens", "output_tokens")
-_TOKEN_LINES = (("input (right)", "@2", "y2"), ("output", "@0", "y"))
-
-
-def _sum(course: Course, starts: Floats, ends: Floats, weights: Floats) -> Floats:
-    """Per second. A turn whose tokens are unknown makes the time of its output unknown."""
-    return spread(course.bins, starts, ends, weights) / course.bins.width_s * course.scale
+def _known(course: Course, starts: Floats, ends: Floats, tokens: Floats) -> Floats:
+    """Known tokens per second."""
+    known = ~np.isnan(tokens)
+    return spread(course.bins, starts[known], ends[known], tokens[known]) / course.bins.width_s * course.scale
 
 
 def _load(course: Course) -> Figure:
@@ -131,19 +123,17 @@ def _figure(
     **axes: object,
 ) -> Figure:
     names = headers or [str(trace["name"]) for trace in data]
-    rows: list[list[Cell]] = [[at, *(_number(column[row]) for column in columns)] for row, at in enumerate(course.at)]
+    rows: list[list[Cell]] = [
+        [at, *(number(float(column[row])) for column in columns)] for row, at in enumerate(course.at)
+    ]
     layout = course.layout(yaxis={"title": {"text": unit}, "rangemode": "tozero"}, **axes)
     return Figure(title, caption, data, layout, ["from", *names], rows, course.note)
-
-
-def _number(value: float) -> Cell:
-    return Missing("a turn of this time has no known tokens") if np.isnan(value) else number(float(value))
 
 
 def throughput_of(throughput: Throughput) -> list[tuple[str, Cell]]:
     """The rates of one stage or workload."""
     return [
         ("requests/s", figure(throughput.requests_per_s, "no measured window")),
-        ("input tokens/s", figure(throughput.input_tokens_per_s, _why(throughput.input_tokens_per_s_known))),
-        ("output tokens/s", figure(throughput.output_tokens_per_s, _why(throughput.output_tokens_per_s_known))),
+        ("input tokens/s", figure(throughput.input_tokens_per_s, _UNKNOWN, throughput.input_tokens_per_s_known)),
+        ("output tokens/s", figure(throughput.output_tokens_per_s, _UNKNOWN, throughput.output_tokens_per_s_known)),
     ]

@@ -44,8 +44,7 @@ def token_facts(tokens: Tokens) -> list[tuple[str, Cell]]:
 
 
 def _sum(total: int | None, known: int) -> Cell:
-    at_least = f"; at least {known:,}" if known else ""
-    return count(total, f"the server did not report it for every turn{at_least}")
+    return count(total, "the server did not report it for every turn", known)
 
 
 def _cached_share(course: Course) -> Figure | None:
@@ -117,7 +116,7 @@ def _grown(course: Course, currency: str) -> Figure | None:
         return None
     at = course.column("end_s")[known]
     grown = np.cumsum(spread(course.bins, at, at, course.column("cost")[known])) * course.scale
-    unknown = int((~known & course.seen).sum())
+    unknown = int((~known & ~np.isnan(course.column("first_output_s"))).sum())
     left_out = f" {unknown:,} turns of unknown cost are left out." if unknown else ""
     caption = (
         f"Known cost of all turns so far, warm-up included: {grown[-1]:.4g} {currency} in the end, "

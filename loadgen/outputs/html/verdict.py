@@ -1,8 +1,8 @@
 """What the reader came for: the verdict, each SLO with its interval, the certificate, and the figures in one glance."""
 
 from loadgen.metrics.histogram import Dist
-from loadgen.metrics.summary import SloResult, Summary, Throughput
-from loadgen.outputs.console import duration, in_unit, number
+from loadgen.metrics.summary import SloResult, Summary
+from loadgen.outputs.console import duration, in_unit
 from loadgen.outputs.html.cells import Cell, Missing, Notes, count, figure, seconds, share, table
 from loadgen.outputs.html.generator import certificate
 from loadgen.outputs.html.markup import Html, el, join
@@ -44,8 +44,9 @@ def verdict_section(summary: Summary) -> Html:
 
 def slo_table(slos: list[SloResult]) -> Html:
     """Each SLO with its estimate, interval, outcome, and what would decide it."""
-    headers = ["SLO", "estimate", "interval", "n", "outcome", "samples it would take", "why"]
-    return table(headers, [_slo_row(slo) for slo in slos], label="Service level objectives")
+    headers = ["SLO", "outcome", "estimate", "interval", "n", "samples it would take", "why"]
+    rows = [_slo_row(slo) for slo in slos]
+    return table(headers, rows, label="Service level objectives", words=range(len(headers)), stacked=True)
 
 
 def _slo_row(slo: SloResult) -> list[Cell]:
@@ -53,11 +54,11 @@ def _slo_row(slo: SloResult) -> list[Cell]:
     needed: Cell = "decided" if judged and slo.outcome != "inconclusive" else Missing("no number is known to decide it")
     return [
         el("code", slo.expression),
+        el("span", _MARKS[slo.outcome], class_=f"outcome {slo.outcome}"),
         in_unit(slo.estimate, slo.unit) if slo.estimate is not None else Missing("too few values, or none"),
         _interval(slo),
         count(slo.n, "not judged"),
-        el("span", _MARKS[slo.outcome], class_=f"outcome {slo.outcome}"),
-        needed if slo.samples_needed is None else f"{slo.samples_needed:,} more",
+        needed if slo.samples_needed is None else f"about {_two_digits(slo.samples_needed):,} more",
         slo.reason or "",
     ]
 
@@ -69,10 +70,15 @@ def _interval(slo: SloResult) -> Cell:
     low, high = (None if bound is None else in_unit(bound, slo.unit) for bound in (slo.ci_low, slo.ci_high))
     sure = "" if slo.confidence is None else f" ({slo.confidence:.0%})"
     if low is None:
-        return f"up to {high}{sure}; nothing is known below"
+        return f"at most {high}{sure}"
     if high is None:
-        return f"from {low}{sure}; nothing is known above"
+        return f"at least {low}{sure}"
     return f"{low} to {high}{sure}"
+
+
+def _two_digits(value: int) -> int:
+    """An estimate's digits that mean something."""
+    return int(float(f"{value:.2g}"))
 
 
 def tiles(summary: Summary) -> Html:
@@ -82,7 +88,11 @@ def tiles(summary: Summary) -> Html:
     notes = Notes()
     shown: list[tuple[str, Cell, str]] = [
         ("requests/s", figure(throughput.requests_per_s, "nothing was measured"), f"{requests.ok:,} ok"),
-        ("output tokens/s", figure(throughput.output_tokens_per_s, unknown), _known(throughput)),
+        (
+            "output tokens/s",
+            figure(throughput.output_tokens_per_s, unknown, throughput.output_tokens_per_s_known),
+            "in the measured stages",
+        ),
         ("TTFT p99", _p99(latency.ttft_s), f"p50 {_p50(latency.ttft_s)}"),
         ("TPOT p99", _p99(latency.tpot_s), f"p50 {_p50(latency.tpot_s)}"),
         ("E2E p99", _p99(latency.e2e_s), f"p50 {_p50(latency.e2e_s)}"),
@@ -95,11 +105,6 @@ def tiles(summary: Summary) -> Html:
         for name, value, below in shown
     ]
     return join([el("dl", *tiles, class_="tiles"), notes.told()])
-
-
-def _known(throughput: Throughput) -> str:
-    known = throughput.output_tokens_per_s_known
-    return f"at least {number(known)}" if throughput.output_tokens_per_s is None and known else "in the measured stages"
 
 
 def _p99(dist: Dist | None) -> Cell:
