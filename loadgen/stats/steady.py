@@ -12,6 +12,7 @@ _BATCH = 5
 _LAST_BATCHES = 5
 _BLOCKS = 20
 _FEWEST_BLOCKS = 6
+_STEPS = 10
 # Below a tenth of the mean level over the whole window a trend does not matter; nor do fewer than 3 turns.
 _MATERIAL_SHARE = 0.1
 _MATERIAL_TURNS = 3.0
@@ -57,26 +58,26 @@ class Trend:
 def backlog_trend(times_s: F64, in_flight: F64, confidence: float = 0.95) -> Trend:
     """Whether the turns in flight, F64[n] sampled at times_s (ascending), grow over the window.
 
-    Least squares through the means of blocks in time, with the error and the degrees of freedom widened for the
-    correlation of neighbouring residuals (Santer et al. 2000). Growing is: the lower bound above 0, and a growth of at
-    least a tenth of the mean level and 3 turns.
+    Of two ways that with the narrower interval counts: least squares, for a level that fluctuates (residuals whose
+    neighbours correlate: Santer et al. 2000), and the mean of the steps, for a queue without a level, which wanders as
+    a random walk does and so looks like a mere fluctuation to the first. Growing is: the lower bound above 0, and a
+    growth of at least a tenth of the mean level and 3 turns.
     """
     blocks = min(_BLOCKS, len(times_s) // 2)
     if blocks < _FEWEST_BLOCKS or times_s[-1] <= times_s[0]:
         level = float(np.mean(in_flight)) if len(in_flight) else None
         return Trend(None, None, None, None, level, False)
-    edges = np.arange(len(times_s)) * blocks // len(times_s)
-    count = np.bincount(edges)
-    at, level_of = np.bincount(edges, weights=times_s) / count, np.bincount(edges, weights=in_flight) / count
-    slope, error, degrees = _line(at, level_of)
-    half = t_of(confidence, degrees) * error
+    block = np.arange(len(times_s)) * blocks // len(times_s)
+    count = np.bincount(block)
+    at, heights = np.bincount(block, weights=times_s) / count, np.bincount(block, weights=in_flight) / count
+    slope, half = min((_line(at, heights, confidence), _steps(times_s, in_flight, confidence)), key=lambda way: way[1])
     growth, level = slope * float(times_s[-1] - times_s[0]), float(np.mean(in_flight))
     growing = slope - half > 0 and growth >= max(_MATERIAL_TURNS, _MATERIAL_SHARE * level)
     return Trend(slope, slope - half, slope + half, growth, level, growing)
 
 
-def _line(x: F64, y: F64) -> tuple[float, float, float]:
-    """Slope, its standard error and degrees of freedom, for residuals whose neighbours are correlated."""
+def _line(x: F64, y: F64, confidence: float) -> tuple[float, float]:
+    """Slope, and half the width of its interval, for residuals whose neighbours are correlated."""
     centred = x - x.mean()
     across = float(np.dot(centred, centred))
     slope = float(np.dot(centred, y)) / across
@@ -86,4 +87,12 @@ def _line(x: F64, y: F64) -> tuple[float, float, float]:
     # Residuals of a fitted line are correlated by about -2/n of themselves.
     along = min(0.9, max(0.0, along + 2 / len(x)))
     independent = max(3.0, len(x) * (1 - along) / (1 + along))
-    return slope, math.sqrt(total / (independent - 2) / across), independent - 2
+    error = math.sqrt(total / (independent - 2) / across)
+    return slope, t_of(confidence, independent - 2) * error
+
+
+def _steps(times_s: F64, in_flight: F64, confidence: float) -> tuple[float, float]:
+    """Mean rise a second from one of _STEPS points to the next, and half the width of its interval."""
+    points = np.linspace(0, len(times_s) - 1, _STEPS + 1).round().astype(np.int64)
+    rises = np.diff(in_flight[points]) / np.diff(times_s[points])
+    return float(rises.mean()), t_of(confidence, len(rises) - 1) * float(rises.std(ddof=1)) / math.sqrt(len(rises))
