@@ -15,9 +15,10 @@ import numpy.typing as npt
 from loadgen.comparison.by_runs import Bounds, Moved, share_moved
 from loadgen.comparison.figures import Figure, Measured
 from loadgen.comparison.rules import Rules
-from loadgen.comparison.runs import Run
 from loadgen.metrics.gap_bins import EDGES_NS
 from loadgen.metrics.turn_table import TurnTable
+from loadgen.outputs.hlog import Logged
+from loadgen.stats.batches import FEWEST_BATCHES
 from loadgen.stats.binomial import clopper_pearson, z_of
 from loadgen.stats.clusters import equal_sized_sessions
 from loadgen.stats.comparison import Estimate, Shift, difference, widened
@@ -31,27 +32,36 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 
 _BIN_S: Final = 1.0
-# Sessions that only one side got to (a closed loop goes on as fast as it is served) may be so many of all.
-_UNPAIRED = 0.1
+# Some sessions only one side got to: a closed loop goes on as fast as it is served, and stages end.
+_LEAST_PAIRED = 0.5
 _NO_RECORDS = "needs the turns of both runs (records.jsonl.gz), for there is but one run a side"
 _EDGES_S: Final = np.array(EDGES_NS) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a single run is known by: its turns and the histograms of its measured stages."""
+
+    seed: int
+    turns: TurnTable
+    histograms: Sequence[Logged]
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
     """One run's turns, sessions numbered as on the other side."""
 
-    run: Run
     turns: TurnTable
+    histograms: Sequence[Logged]
     sessions: Codes
 
 
-def are_paired(baseline: Run, candidate: Run) -> bool:
-    """Whether both runs played the same sessions: the same seed, and nearly all of them under the same names."""
-    if baseline.summary.run.seed != candidate.summary.run.seed:
+def are_paired(baseline: Played, candidate: Played) -> bool:
+    """Whether both runs played the same sessions: the same seed, and at least half of them under the same names."""
+    if baseline.seed != candidate.seed:
         return False
     one, other = (_names(run.turns) for run in (baseline, candidate))
-    return len(one & other) >= (1 - _UNPAIRED) * max(1, len(one | other))
+    return len(one & other) >= _LEAST_PAIRED * max(1, len(one | other))
 
 
 def _names(turns: TurnTable) -> set[str]:
@@ -60,8 +70,8 @@ def _names(turns: TurnTable) -> set[str]:
 
 def moved_over_sessions(
     figures: Sequence[Figure],
-    baseline: Run,
-    candidate: Run,
+    baseline: Played,
+    candidate: Played,
     measured: tuple[dict[Figure, Measured], dict[Figure, Measured]],
     rules: Rules,
     *,
@@ -90,13 +100,13 @@ def moved_over_sessions(
     return found
 
 
-def _numbered(baseline: Run, candidate: Run) -> tuple[_Side, _Side]:
+def _numbered(baseline: Played, candidate: Played) -> tuple[_Side, _Side]:
     """Both sides' turns; a session has one number on both."""
     numbers: dict[str, int] = {}
     sides = []
     for run in (baseline, candidate):
         codes = np.array([numbers.setdefault(name, len(numbers)) for name in run.turns.sessions], dtype=np.int32)
-        sides.append(_Side(run, run.turns, codes[run.turns.session] if len(codes) else run.turns.session))
+        sides.append(_Side(run.turns, run.histograms, codes[run.turns.session] if len(codes) else run.turns.session))
     return sides[0], sides[1]
 
 
@@ -121,8 +131,20 @@ def _ratio_moved(
         noise = z_of(level) * math.log1p(rules.run_noise) * math.sqrt(2)
         spreads.append(widened(low, high, estimate, noise))
     shift = Shift(estimate, *spreads[0], *spreads[1])
-    why = None if None not in spreads[0] else "too few sessions reach that far"
-    return Moved(shift, why)
+    return Moved(shift, None if None not in spreads[0] else _too_few(figure))
+
+
+def _too_few(figure: Figure) -> str:
+    """Why there is no interval."""
+    if figure.group == "throughput":
+        return f"under {FEWEST_BATCHES} s measured, or nothing in a part of them"
+    return (
+        "known of too few sessions" if figure.group == "cost" else f"too few sessions reach beyond the {_last(figure)}"
+    )
+
+
+def _last(figure: Figure) -> str:
+    return figure.name.rpartition(".")[2]
 
 
 def _ratio_bounds(figure: Figure, sides: tuple[_Side, _Side], estimate: float, level: float, *, paired: bool) -> Bounds:
@@ -179,7 +201,7 @@ def _gaps(figure: Figure, side: _Side) -> tuple[Spread, Below] | None:
     """Gaps: their values from the histograms, how alike those of a session are from each turn's bins."""
     logged = [
         one
-        for one in side.run.histograms
+        for one in side.histograms
         if one.metric == "itl" and figure.workload in (None, one.workload) and len(one.values_s)
     ]
     turns = side.turns

@@ -57,6 +57,13 @@ class _Share(click.ParamType):  # type: ignore[type-arg]
 @click.option("--by-workload", is_flag=True, help="Each workload's figures too.")
 @click.option("--min-effect", type=_Share(), default="2%", show_default=True, help="Smaller changes don't count.")
 @click.option(
+    "--rule-out",
+    type=_Share(),
+    default="5%",
+    show_default=True,
+    help="What has to be ruled out before no regression is said.",
+)
+@click.option(
     "--min-points",
     type=_Share(),
     default="1%",
@@ -86,7 +93,7 @@ def compare(paths: tuple[str, ...], format_name: str, metrics: str | None, **opt
     if not 0.5 <= options["confidence"] < 1:
         raise UsageError(f"--confidence {options['confidence']:.0%}: accepted: 50% to below 100%, such as 95%")
     request = Request(
-        Rules(options["min_effect"], options["min_points"], options["confidence"], options["run_noise"]),
+        Rules(**{name: options[name] for name in ("min_effect", "min_points", "rule_out", "confidence", "run_noise")}),
         tuple(name.strip() for name in (metrics or "").split(",") if name.strip()),
         options["by_workload"],
         options["force"],

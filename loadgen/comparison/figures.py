@@ -92,6 +92,8 @@ def _of_part(part: Summary | WorkloadSummary, workload: str | None) -> Iterator[
     censored = {"ttft": part.requests.censored.ttft, "e2e": part.requests.censored.e2e}
     for latency in LATENCIES:
         dist: Dist | None = getattr(part.latency, f"{latency}_s")
+        if latency == "ttfo" and dist == part.latency.ttft_s:
+            continue  # nothing was reasoned: the same figures under another name
         for name, q in QUANTILES.items():
             figure = Figure(f"{latency}.{name}", workload, "ratio", "lower", "s")
             yield figure, _of_dist(dist, name, q, censored.get(latency, 0))

@@ -2,14 +2,14 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from loadgen.comparison.alike import differences, notes, pairs_of
 from loadgen.comparison.by_runs import Moved, moved_over_runs
-from loadgen.comparison.by_session import are_paired, moved_over_sessions
+from loadgen.comparison.by_session import Played, are_paired, moved_over_sessions
 from loadgen.comparison.figures import Figure, Measured, chooser, measured
 from loadgen.comparison.result import ComparedRun, Comparison, Difference, MetricResult, Outcome, Unit
 from loadgen.comparison.rules import Rules, outcome_of, worsened
@@ -22,6 +22,8 @@ _EXIT = {
     "no_regression": ExitCode.PASS,
     "cannot_tell": ExitCode.INCONCLUSIVE,
 }
+# A cache that helps one side by less than this share of its input moves no median by much.
+_CACHED_APART = 0.05
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,18 @@ def compare(baseline: Sequence[Run], candidate: Sequence[Run], request: Request)
     told = notes(baseline, candidate)
     if sides.single:
         found = moved_over_sessions(
-            judged, sides.baseline[0], sides.candidate[0], (before[0], after[0]), request.rules, paired=sides.paired
+            judged,
+            _played(sides.baseline[0]),
+            _played(sides.candidate[0]),
+            (before[0], after[0]),
+            request.rules,
+            paired=sides.paired,
         )
     else:
         found, spread = moved_over_runs(judged, before, after, request.rules, paired=sides.paired)
         told += _spread_note(sides, spread)
     metrics = [_result(figure, before, after, found.get(figure), sides, request.rules) for figure in figures]
-    return _concluded(metrics, sides, request.rules, unlike, [*told, *_answers_note(sides, request.rules)])
+    return _concluded(metrics, sides, request.rules, unlike, [*told, *_content_notes(sides, request.rules)])
 
 
 def _refuse_repeated(runs: Sequence[Run]) -> None:
@@ -105,11 +112,15 @@ def _refusal(unlike: list[Difference]) -> str:
 
 def _sides(baseline: Sequence[Run], candidate: Sequence[Run]) -> _Sides:
     if len(baseline) == len(candidate) == 1:
-        paired = are_paired(baseline[0], candidate[0])
+        paired = are_paired(_played(baseline[0]), _played(candidate[0]))
         return _Sides([*baseline], [*candidate], paired, "session_pair" if paired else "session")
     if pairs := pairs_of(baseline, candidate):
         return _Sides([one for one, _ in pairs], [other for _, other in pairs], True, "run_pair")
     return _Sides([*baseline], [*candidate], False, "run")
+
+
+def _played(run: Run) -> Played:
+    return Played(run.summary.run.seed, run.turns, run.histograms)
 
 
 def _chosen(run: Run, wanted: re.Pattern[str], by_workload: bool) -> dict[Figure, Measured]:
@@ -150,15 +161,25 @@ def _result(
     )
     if moved is None:
         change = None if means[0] is None or means[1] is None else means[1] - means[0]
-        why = "which way is better is not known from its name"
-        return msgspec.structs.replace(result, outcome="not_judged", reason=why, change=change)
+        unknown = "which way is better is not known from its name"
+        return msgspec.structs.replace(result, outcome="not_judged", reason=unknown, change=change)
     shift = moved.shift
     if shift is None:
         return msgspec.structs.replace(result, reason=moved.why)
-    worse, margin = worsened(shift, figure), rules.margin(figure)
-    outcome = outcome_of(worse, margin)
+    worse, margin, tolerance = worsened(shift, figure), rules.margin(figure), rules.tolerance(figure)
+    outcome = outcome_of(worse, margin, tolerance)
     undecided = outcome == "cannot_tell"
-    needed = runs_needed(worse, sides.counts, moved.df, margin, rules.confidence, paired=sides.unit == "run_pair")
+    alone = worse.low is not None and worse.low > 0 and worse.estimate >= margin
+    why = moved.why or ("worse by its own interval, but not by that of all figures together" if alone else None)
+    needed = runs_needed(
+        worse,
+        sides.counts,
+        moved.df,
+        margin=margin,
+        tolerance=tolerance,
+        confidence=rules.confidence,
+        paired=sides.unit == "run_pair",
+    )
     return msgspec.structs.replace(
         result,
         change=_shown(figure, shift.estimate),
@@ -167,7 +188,7 @@ def _result(
         adjusted_low=_shown(figure, shift.wide_low),
         adjusted_high=_shown(figure, shift.wide_high),
         outcome=outcome,
-        reason=moved.why if undecided else None,
+        reason=why if undecided else None,
         runs_needed=needed if undecided else None,
     )
 
@@ -199,6 +220,7 @@ def _concluded(
         confidence=rules.confidence,
         min_effect=rules.min_effect,
         min_points=rules.min_points,
+        rule_out=max(rules.rule_out, rules.min_effect),
         run_noise=rules.run_noise if sides.single else None,
         runs_needed=_most_needed(metrics),
         baseline=[_compared(run) for run in sides.baseline],
@@ -240,15 +262,45 @@ def _spread_note(sides: _Sides, spread: float | None) -> list[str]:
     return told
 
 
-def _answers_note(sides: _Sides, rules: Rules) -> list[str]:
-    """Longer answers take longer: then e2e and throughput compare answers, not speed."""
-    lengths = []
-    for side in (sides.baseline, sides.candidate):
-        known = [(run.summary.tokens.output, run.summary.requests.ok) for run in side]
-        if any(tokens is None or not ok for tokens, ok in known):
-            return []
-        lengths.append(sum(tokens or 0 for tokens, _ in known) / sum(ok for _, ok in known))
-    if not lengths[0] or abs(lengths[1] / lengths[0] - 1) <= rules.min_effect:
-        return []
-    change = f"{lengths[0]:.0f} against {lengths[1]:.0f} output tokens an answer ({lengths[1] / lengths[0] - 1:+.1%})"
-    return [f"{change}: end-to-end times, requests per second and costs differ for that alone; TPOT and ITL do not"]
+def _content_notes(sides: _Sides, rules: Rules) -> list[str]:
+    """What makes two sides' figures differ whatever the speed: longer answers, and a prefix cache that was warm."""
+    lengths = [_ratio_of_sums(side, _output, _ok) for side in (sides.baseline, sides.candidate)]
+    told = []
+    if lengths[0] and lengths[1] and abs(lengths[1] / lengths[0] - 1) > rules.min_effect:
+        told.append(
+            f"{lengths[0]:.0f} against {lengths[1]:.0f} output tokens an answer ({lengths[1] / lengths[0] - 1:+.1%}): "
+            "end-to-end times, requests per second and costs differ for that alone; TPOT and ITL do not"
+        )
+    cached = [_ratio_of_sums(side, _cached, _input) for side in (sides.baseline, sides.candidate)]
+    if cached[0] is not None and cached[1] is not None and abs(cached[1] - cached[0]) > _CACHED_APART:
+        told.append(
+            f"{cached[0]:.0%} against {cached[1]:.0%} of the input came from the server's prefix cache: if an earlier "
+            "run of the same seed had warmed it, times to first token compare caches, not builds"
+        )
+    return told
+
+
+def _ratio_of_sums(
+    side: Sequence[Run], upper: Callable[[Run], int | None], lower: Callable[[Run], int | None]
+) -> float | None:
+    """Over the side's runs; None where a part is not known."""
+    parts = [(upper(run), lower(run)) for run in side]
+    if any(one is None or not other for one, other in parts):
+        return None
+    return sum(one or 0 for one, _ in parts) / sum(other or 0 for _, other in parts)
+
+
+def _output(run: Run) -> int | None:
+    return run.summary.tokens.output
+
+
+def _cached(run: Run) -> int | None:
+    return run.summary.tokens.cached_input
+
+
+def _input(run: Run) -> int | None:
+    return run.summary.tokens.input
+
+
+def _ok(run: Run) -> int | None:
+    return run.summary.requests.ok

@@ -69,7 +69,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Both sides and every figure.
 
     unit: what was taken for independent. confidence: of the intervals, two-sided. min_effect: the least relative change
-    that counts; min_points: the least difference of shares. run_noise: the run-to-run standard deviation that had to be
+    that counts; min_points: the least difference of shares. rule_out: what no figure is worse by where there is no
+    regression (shares: min_points). run_noise: the run-to-run standard deviation that had to be
     assumed (one run a side), None where it was measured. runs_needed: the most that any undecided figure needs.
     """
 
@@ -80,6 +81,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     min_effect: float
     min_points: float
+    rule_out: float
     run_noise: float | None
     runs_needed: int | None
     baseline: list[ComparedRun]

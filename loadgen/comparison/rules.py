@@ -12,18 +12,25 @@ from loadgen.stats.comparison import Shift
 class Rules:
     """What counts. min_effect: the least relative change; min_points: the least difference of shares.
 
+    rule_out: the relative change for the worse that has to be ruled out before it is said that there is none.
     confidence: of intervals, two-sided. run_noise: the run-to-run standard deviation of a latency or rate, relative,
     that is assumed where one run a side can't show it.
     """
 
     min_effect: float = 0.02
     min_points: float = 0.01
+    rule_out: float = 0.05
     confidence: float = 0.95
     run_noise: float = 0.02
 
     def margin(self, figure: Figure) -> float:
         """The least change that counts, on the scale of the figure's shifts: a logarithm, or a difference."""
         return math.log1p(self.min_effect) if figure.scale == "ratio" else self.min_points
+
+    def tolerance(self, figure: Figure) -> float:
+        """The change for the worse to rule out, on the same scale; never less than what counts."""
+        least = self.margin(figure)
+        return max(math.log1p(self.rule_out), least) if figure.scale == "ratio" else least
 
     def shared(self, figures: int) -> float:
         """The confidence of each interval that lets so many hold together (Bonferroni)."""
@@ -43,17 +50,18 @@ def worsened(shift: Shift, figure: Figure) -> Shift:
     )
 
 
-def outcome_of(worse: Shift, margin: float) -> MetricOutcome:
+def outcome_of(worse: Shift, margin: float, tolerance: float) -> MetricOutcome:
     """What a shift means, positive being worse.
 
     A change is claimed where the interval of all figures together leaves out 0 and the estimate is at least the margin;
-    that nothing got worse, where the figure's own interval stays below the margin. (All figures have to, so that no
-    correction is due for their number: an intersection-union test, Berger 1982.)
+    none, where the figure's own interval lies within the margin; that it is not worse, where that interval stays below
+    the tolerance. (All figures have to, so that no correction is due for their number: an intersection-union test,
+    Berger 1982.)
     """
     if worse.wide_low is not None and worse.wide_low > 0 and worse.estimate >= margin:
         return "regression"
     if worse.wide_high is not None and worse.wide_high < 0 and worse.estimate <= -margin:
         return "improvement"
-    if worse.high is None or worse.high >= margin:
+    if worse.high is None or worse.high >= tolerance:
         return "cannot_tell"
-    return "no_change" if worse.low is not None and worse.low > -margin else "not_worse"
+    return "no_change" if worse.low is not None and worse.low > -margin and worse.high < margin else "not_worse"

@@ -78,7 +78,8 @@ def headline(comparison: Comparison) -> str:
     if undecided:
         return f"Can't tell: {len(undecided)} of {judged} figures are undecided. {_needed(comparison)}"
     better = sum(metric.outcome == "improvement" for metric in comparison.metrics)
-    return f"No regression in {judged} figures" + (f", {better} improved" if better else "")
+    none = f"No regression in {judged} figures: {comparison.rule_out:.1%} or more is ruled out"
+    return none + (f"; {better} improved" if better else "")
 
 
 def _needed(comparison: Comparison) -> str:
@@ -143,7 +144,7 @@ def _change(metric: MetricResult, change: float | None) -> str:
         return NOT_MEASURED
     if metric.scale == "ratio":
         return f"{change:+.1%}"
-    return f"{100 * change:+.2f} points" if metric.unit == "share" else f"{change:+.3g}"
+    return f"{100 * change:+.2f} pts" if metric.unit == "share" else f"{change:+.3g}"
 
 
 def _explanations(comparison: Comparison) -> list[str]:
@@ -175,8 +176,9 @@ def _method(comparison: Comparison) -> list[str]:
             f"One run a side can't show how much runs differ: {comparison.run_noise:.1%} from run to run is assumed "
             "for latencies, rates and costs (--run-noise), nothing for shares."
         )
+    least = f"{comparison.min_effect:.1%} (a share: {100 * comparison.min_points:g} percentage points)"
     lines.append(
-        f"A change is claimed from {comparison.min_effect:.1%} ({100 * comparison.min_points:g} points of a share) on, "
-        "where the intervals of all figures together leave out 0."
+        f"A change is claimed from {least} on, where the intervals of all figures together leave out 0; none is where "
+        f"a figure's own interval rules out that it is worse by {comparison.rule_out:.1%} (a share: as above)."
     )
     return lines

@@ -161,13 +161,20 @@ def union(
 
 
 def runs_needed(
-    shift: Shift, runs: tuple[int, int], df: float, margin: float, confidence: float, *, paired: bool = False
+    shift: Shift,
+    runs: tuple[int, int],
+    df: float,
+    *,
+    margin: float,
+    tolerance: float,
+    confidence: float,
+    paired: bool = False,
 ) -> int | None:
     """How many runs a side it would take to tell, were the shift and the spread what they look like now.
 
     shift: positive for worse. runs: there are of the baseline and the candidate, that the shift's intervals came from
     with `df` degrees of freedom. To tell: a change of at least `margin` from none, or that nothing is worse by
-    `margin`; in four of five cases. None where not known, or over 100.
+    `tolerance`; in four of five cases. None where not known, or over 100.
     """
     low, high, wide_low, wide_high = shift.low, shift.high, shift.wide_low, shift.wide_high
     if low is None or high is None or wide_low is None or wide_high is None or high <= low:
@@ -181,7 +188,7 @@ def runs_needed(
         error = sd * math.sqrt((1 if paired else 2) / count)
         degrees = (count - 1) * (1 if paired else 2)
         changed = (t_of(1 - chance, degrees) + _POWER) * error <= abs(shift.estimate)
-        same = (t_of(confidence, degrees) + _POWER) * error <= margin - shift.estimate
+        same = (t_of(confidence, degrees) + _POWER) * error <= tolerance - shift.estimate
         return same or (changed and abs(shift.estimate) >= margin)
 
     return next((count for count in range(2, _MOST_RUNS + 1) if enough(count)), None)
