@@ -156,26 +156,30 @@ def mean_figure(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
         sizes = _by_turn(turns, turns.gap_count)
     else:
         sums, sizes = times_of(turns, slo), np.ones(len(turns))
-    half = _half_of_ratio(sums, sizes, turns, confidence)
-    if half is None:
+    sides = _sides_of_ratio(sums, sizes, turns, confidence)
+    if sides is None:
         why = "too few sessions or turns for an interval of a mean"
         return Figure(estimate, None, None, confidence, seen.n, counted, "s", why=why)
+    below, above = sides
     left_out = f"{sample.cut:,} turns were cut off or dropped, and the mean leaves them out" if sample.cut else None
     return Figure(
         estimate,
-        max(0.0, estimate - half),
-        None if sample.cut else estimate + half,
+        max(0.0, estimate - below),
+        None if sample.cut else estimate + above,
         confidence,
         seen.n,
         counted,
         "s",
-        more_needed(seen.n, half, estimate - slo.limit),
+        more_needed(seen.n, above if estimate < slo.limit else below, estimate - slo.limit),
         left_out,
     )
 
 
-def _half_of_ratio(sums: Floats, sizes: Floats, turns: TurnTable, confidence: float) -> float | None:
-    """Half the interval of sum(sums) / sum(sizes): by session, or by stretches of time where that is wider."""
+def _sides_of_ratio(sums: Floats, sizes: Floats, turns: TurnTable, confidence: float) -> tuple[float, float] | None:
+    """How far the interval of sum(sums) / sum(sizes) reaches below and above it.
+
+    By session, or by stretches of time where that is wider.
+    """
     total = float(sizes.sum())
     if total <= 0 or len(sums) < FEWEST_BATCHES:
         return None
@@ -183,12 +187,12 @@ def _half_of_ratio(sums: Floats, sizes: Floats, turns: TurnTable, confidence: fl
     sums_of: Floats = np.bincount(turns.session, weights=sums, minlength=count).astype(np.float64)
     sizes_of: Floats = np.bincount(turns.session, weights=sizes, minlength=count).astype(np.float64)
     found = ratio_interval(sums_of[sizes_of > 0], sizes_of[sizes_of > 0], confidence)
-    if found.low is None or found.estimate is None:
+    if found.low is None or found.high is None or found.estimate is None:
         return None
     order = np.argsort(turns.numbers["intended_s"], kind="stable")
     in_time = batch_means((sums - found.estimate * sizes)[order])
     half = t_of(confidence, in_time.degrees) * in_time.error * len(sums) / total
-    return max(half, found.estimate - found.low)
+    return max(half, found.estimate - found.low), max(half, found.high - found.estimate)
 
 
 def _by_turn(turns: TurnTable, of_gaps: npt.NDArray[Any]) -> Floats:
