@@ -8,9 +8,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,7 @@ from loadgen.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from loadgen.scenario.loader import LoadedScenario
     from loadgen.supervisor import Supervisor
-    from loadgen.sweep.model import Plan, Subject, Unit
+    from loadgen.sweep.model import Plan, Subject, Sweep, Unit
     from loadgen.sweep.runner import Measure
 
 _DEFAULT_PRECISION = 0.05
@@ -127,19 +128,33 @@ def sweep(scenario: str, out: Path | None, **options: Any) -> ExitCode:
     """
     loaded = _load(scenario, options)
     subject, plan = _subject(loaded, options), _plan(loaded, options)
+    # As a step will load it: what does not go with one level (an SLO on a stage that is no more) is told now.
+    _load(scenario, options, _level_options(subject, (plan.levels or [plan.start])[0], plan.max_step_s))
     return _sweep(scenario, subject, plan, loaded, options, out)
 
 
-def _load(scenario: str, options: dict[str, Any]) -> "LoadedScenario":
+def _load(scenario: str, options: dict[str, Any], level: Mapping[str, Any] = MappingProxyType({})) -> "LoadedScenario":
     from loadgen.scenario.loader import load_scenario
     from loadgen.scenario.overrides import Overrides
 
     return load_scenario(
         scenario,
         overrides=Overrides(
-            target=options["target"], model=options["model"], seed=options["seed"], sets=tuple(options["sets"])
+            target=options["target"],
+            model=options["model"],
+            users=level.get("users"),
+            rate=level.get("rate"),
+            duration_s=level.get("duration"),
+            seed=options["seed"],
+            sets=tuple(options["sets"]),
         ),
     )
+
+
+def _level_options(subject: "Subject", level: float, duration_s: float) -> dict[str, Any]:
+    """A step's own options of `loadgen run`."""
+    users, rate = (int(level), None) if subject.unit == "users" else (None, level)
+    return {"users": users, "rate": rate, "duration": duration_s}
 
 
 def _unit(loaded: "LoadedScenario", options: dict[str, Any]) -> "Unit":
@@ -257,11 +272,22 @@ def _sweep(
                 rest=lambda: cool(base_url, plan.cooldown_s, lambda: bool(supervisor.interrupts)),
                 interrupted=lambda: bool(supervisor.interrupts),
                 say=lambda text: console.print(text, markup=False, soft_wrap=True),
+                report=lambda made: _write_report(folder, made),
             ),
         )
     print_sweep(sweep_, console)
     console.print(f"Sweep folder: {folder}", markup=False, soft_wrap=True)
     return code
+
+
+def _write_report(folder: Path, made: "Sweep") -> None:
+    from loadgen.sweep.html import write_sweep_report
+
+    try:
+        write_sweep_report(folder, made)
+    except Exception as error:
+        # What was measured is safe by now: a mistake of ours in its page must not cost the exit code.
+        click.echo(f"note: report.html could not be made ({type(error).__name__}: {error})", err=True)
 
 
 def _simulator_arguments(loaded: "LoadedScenario", subject: "Subject") -> list[str]:
@@ -279,11 +305,15 @@ def _measuring(
 ) -> "Measure":
     from loadgen.supervisor import run_within
 
+    sets = list(options["sets"])
+    if options["find_max"]:
+        # A level that has failed need not be loaded to its end, with a queue that grows all the while.
+        ending = [{"slo": expression, "abort": True} for expression in subject.slos]
+        sets.append(f"slos={json.dumps(ending, ensure_ascii=False)}")
+
     def measure(level: float, duration_s: float, seed: int, folder: Path) -> ExitCode:
-        users, rate = (int(level), None) if subject.unit == "users" else (None, level)
-        changed = {"users": users, "rate": rate, "duration": duration_s, "seed": seed}
-        given = {name: options[name] for name in ("target", "model", "sets")}
-        private = json.dumps({"options": given | changed, "command": sys.argv})
+        given = {"target": options["target"], "model": options["model"], "seed": seed, "sets": sets}
+        private = json.dumps({"options": given | _level_options(subject, level, duration_s), "command": sys.argv})
         # A run's own lines are many; what they say is in its folder, and errors come by stderr.
         return run_within(
             supervisor,

@@ -123,7 +123,11 @@ def _share(part: int | None, whole: int | None) -> float | None:
 
 
 def _told(slo: SloResult) -> str:
-    """`ttft p99 < 2s: 1.20 s`."""
+    """`ttft p99 < 2s: 1.20 s`; where only a bound is known, that."""
+    if slo.estimate is None and slo.ci_low is not None:
+        return f"{slo.expression}: over {_value(slo.ci_low, slo.unit)}"
+    if slo.estimate is None and slo.reason:
+        return f"{slo.expression}: {slo.reason}"
     return f"{slo.expression}: {_value(slo.estimate, slo.unit)}"
 
 
@@ -131,7 +135,7 @@ def _undecided(slo: SloResult) -> str:
     low, high = _value(slo.ci_low, slo.unit), _value(slo.ci_high, slo.unit)
     within = f", 95 % interval {low} to {high}" if slo.ci_low is not None or slo.ci_high is not None else ""
     needed = f", about {slo.samples_needed:,} more samples needed" if slo.samples_needed else ""
-    why = f", {slo.reason}" if slo.reason and not within and not needed else ""
+    why = f", {slo.reason}" if slo.reason and slo.estimate is not None and not within and not needed else ""
     return f"{_told(slo)}{within}{needed}{why}"
 
 

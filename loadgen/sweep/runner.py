@@ -38,12 +38,16 @@ class Measure(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a sweep is run with. rest: between two steps; what to note of it. say: a line for the user."""
+    """What a sweep is run with.
+
+    rest: between two steps; what to note of it. say: a line for the user. report: makes what people look at of it.
+    """
 
     measure: Measure
     rest: Callable[[], str | None]
     interrupted: Callable[[], bool]
     say: Callable[[str], None]
+    report: Callable[[Sweep], None]
 
 
 def run_sweep(sweep: Sweep, folder: Path, around: Surroundings) -> tuple[Sweep, ExitCode]:
