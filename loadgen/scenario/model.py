@@ -469,6 +469,7 @@ class Scenario(Part):
                 workloads=[workload.name for workload in self.workloads],
                 streamed=self.request.stream,
                 priced=self.prices is not None or self.hardware is not None,
+                recorded=self.records.sample > 0,
             )
         )
         _refuse("scenario", problems)

@@ -69,10 +69,12 @@ def slo_problems(
     workloads: Sequence[str],
     streamed: bool,
     priced: bool,
+    recorded: bool,
 ) -> Iterator[tuple[int, str]]:
     """What in these entries does not go with the rest of the scenario: the entry's index, and what is wrong.
 
     stages: the measured ones. streamed: whether replies are. priced: whether anything says what the run costs.
+    recorded: whether any turn gets a record line.
     """
     limited = any(slo.is_turn_limit for statement in statements for slo in statement.objectives)
     for index, statement in enumerate(statements):
@@ -85,6 +87,16 @@ def slo_problems(
                 yield index, f"{slo.metric}: {what}"
             if slo.kind == "cost" and not priced:
                 yield index, f"{slo.metric}: nothing says what the run costs; accepted: prices or hardware beside it"
+            if slo.abort:
+                yield from ((index, f"abort: {what}") for what in _not_ending(slo, recorded))
+
+
+def _not_ending(slo: Slo, recorded: bool) -> Iterable[str]:
+    # Gaps are known by their bins until the run's end, a rate is known at its end, and a budget ends what costs.
+    if slo.metric == "itl" or slo.kind not in ("latency", "share"):
+        yield f"{slo.metric} can't end a run; accepted: error_rate, goodput, and latencies but itl"
+    if not recorded:
+        yield "what ends a run is read from the record log; accepted: records: {sample: 0.1}"
 
 
 def _unknown_names(slo: Slo, stages: Sequence[str], workloads: Sequence[str]) -> Iterable[str]:
