@@ -1,4 +1,7 @@
-"""A comparison as text: the table of a terminal, Markdown fit for a pull request's comment, JSON."""
+"""A comparison as text: the table of a terminal, Markdown fit for a pull request's comment, JSON.
+
+In Markdown, whatever comes from outside (paths, models, notes) stands in code spans, as in report.md.
+"""
 
 import msgspec
 from rich.console import Console
@@ -7,6 +10,7 @@ from rich.table import Table
 
 from loadgen.comparison.result import ComparedRun, Comparison, MetricOutcome, MetricResult
 from loadgen.outputs.console import NOT_MEASURED, duration, number
+from loadgen.outputs.markdown import code
 
 _WORDS: dict[MetricOutcome, str] = {
     "regression": "REGRESSION",
@@ -34,7 +38,7 @@ def to_json(comparison: Comparison) -> str:
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print both sides, the table of figures and the outcome; fits 100 columns."""
-    for name, runs in (("Baseline", comparison.baseline), ("Candidate", comparison.candidate)):
+    for name, runs in _named(comparison):
         console.print(f"{name + ':':<10} {_side(runs)}", markup=False, highlight=False)
     table = Table(box=None, padding=(0, 1))
     table.add_column("figure", overflow="fold")
@@ -57,13 +61,13 @@ def markdown(comparison: Comparison) -> str:
     """The same for a comment: the outcome first, what has moved, and the whole table folded away."""
     moved = [metric for metric in comparison.metrics if metric.outcome in ("regression", "improvement")]
     mark = {"regression": "🔴", "no_regression": "✅", "cannot_tell": "⚪"}[comparison.outcome]
-    lines = [f"### {mark} {headline(comparison)}", ""]
-    lines += [f"**{name}** {_side(runs)}  " for name, runs in _named(comparison)]
-    lines += ["", *(_rows(comparison, moved) if moved else [])]
-    lines += ["", *(f"- {_cell(line)}" for line in _explanations(comparison))]
+    lines = [f"## loadgen compare: {mark} {headline(comparison)}", ""]
+    lines += [f"- {name}: {code(_side(runs))}" for name, runs in _named(comparison)]
+    lines += ["", *_rows(comparison, moved)] if moved else []
+    lines += ["", *(f"- {code(line)}" for line in _explanations(comparison))]
     lines += ["", f"<details><summary>All {len(comparison.metrics)} figures, and how they were compared</summary>", ""]
-    lines += [*_rows(comparison, comparison.metrics), "", *(f"{_cell(line)}  " for line in _method(comparison))]
-    return "\n".join([*lines, "", "</details>"]) + "\n"
+    lines += [*_rows(comparison, comparison.metrics), "", *_method(comparison), "", "</details>"]
+    return "\n".join(lines) + "\n"
 
 
 def headline(comparison: Comparison) -> str:
@@ -108,12 +112,9 @@ def _rows(comparison: Comparison, metrics: list[MetricResult]) -> list[str]:
     ]
     for metric in metrics:
         outcome = f"{_MARKS.get(metric.outcome, '')}{_WORDS[metric.outcome]}"
-        lines.append(f"| {' | '.join(map(_cell, _cells(metric)))} | {outcome} |")
+        name, *figures = _cells(metric)
+        lines.append(f"| {' | '.join([code(name, in_table=True), *figures])} | {outcome} |")
     return lines
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _cells(metric: MetricResult) -> list[str]:
