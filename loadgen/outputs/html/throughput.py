@@ -68,7 +68,8 @@ def _requests(course: Course) -> Figure:
     caption = (
         f"Turns a second, offered against done, by {course.bin_text}: {offered.sum() * bins.width_s:,.0f} came due and "
         f"{done.sum() * bins.width_s:,.0f} ended ok within {duration(course.total_s)}; at most "
-        f"{number(float(offered.max()))} offered and {number(float(done.max()))} done a second. Dropped arrivals are in no record, and not here."
+        f"{number(float(offered.max()))} offered and {number(float(done.max()))} done a second. "
+        "Dropped arrivals are in no record, and not here."
     )
     return _figure(course, "Requests offered and done", caption, data, [offered, done, failed], "per second")
 

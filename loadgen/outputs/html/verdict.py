@@ -44,7 +44,7 @@ def verdict_section(summary: Summary) -> Html:
 
 def slo_table(slos: list[SloResult]) -> Html:
     """Each SLO with its estimate, interval, outcome, and what would decide it."""
-    headers = ["SLO", "outcome", "estimate", "interval", "n", "samples it would take", "why"]
+    headers = ["SLO", "outcome", "estimate", "interval", "n", "samples needed", "why"]
     rows = [_slo_row(slo) for slo in slos]
     return table(headers, rows, label="Service level objectives", words=range(len(headers)), stacked=True)
 

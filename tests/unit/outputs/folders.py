@@ -1,6 +1,7 @@
 """Run folders as a run leaves them, made of turns that were recorded by the real recorder."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def some_turns(count: int = 400, seed: int = 1) -> list[TurnMeasurement]:
         first_ms = float(draw.lognormal(4, 0.5))
         chunks_ms = first_ms + np.cumsum(draw.lognormal(3, 0.4, 8)) - 5
         outcome = "http_429" if k % 29 == 7 else "cancelled" if k % 97 == 5 else "ok"
-        failed = {"chunk_stamps": [], "first_output_ns": None} if outcome == "http_429" else {}
+        failed: dict[str, Any] = {"chunk_stamps": [], "first_output_ns": None} if outcome == "http_429" else {}
         turns.append(
             turn(
                 float(at_s),
