@@ -306,8 +306,8 @@ Written by `make comparison-study`; [docs/comparison.md](../docs/comparison.md) 
 pairs of sides, drawn in virtual time: runs of {SESSIONS} sessions of {TURNS} turns, content that differs by session,
 stalls with a Pareto tail, {ERRORS:.1%} errors in clusters, and {NOISE:.0%} of run-to-run noise (standard deviation)
 unless said, {SHARED_NOISE:.0%} of it common to all metrics. Unless said, {len(FIGURES)} figures: p50, p90, p95 and p99
-of five latencies, throughput, error rate. Minimum effect {RULES.min_effect:.0%}, {RULES.rule_out:.0%} to rule out, confidence
-{RULES.confidence:.0%}.
+of five latencies, throughput, error rate. Minimum effect {RULES.min_effect:.0%}, {RULES.rule_out:.0%} to rule out,
+confidence {RULES.confidence:.0%}.
 
 *regression*, *no regression* and *can't tell* are exit codes 1, 0 and 3. A regression at 0 % slower is a false alarm.
 The last three columns are regressions by other rules on the same draws: with Bonferroni's correction instead of
