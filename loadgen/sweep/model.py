@@ -64,7 +64,8 @@ class Quantiles(msgspec.Struct, frozen=True):
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What a step measured, over its measured window.
 
-    sent_per_s: turns sent; requests_per_s: turns that ended ok; total_tokens_per_s: input and output together.
+    sent_per_s: turns sent; requests_per_s: turns that ended ok; total_tokens_per_s: input and output together;
+    output_tokens_per_s_known: what is known where a part is unknown (turns were cut off) and the rate itself None.
     output_tokens_per_s_per_user: the reading speed of one stream, 1 / (TPOT p50). cost_per_1m_output_tokens: in
     `currency`, by the scenario's prices, else by its hardware; hardware_per_1m_*: in USD, by its hardware alone;
     output_tokens_per_usd: what a dollar buys, by whichever of the two is known in USD. growing: whether the queue grew
@@ -84,6 +85,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_s: float | None
     input_tokens_per_s: float | None
     output_tokens_per_s: float | None
+    output_tokens_per_s_known: float | None
     total_tokens_per_s: float | None
     output_tokens_per_s_per_user: float | None
     ttft_s: Quantiles | None

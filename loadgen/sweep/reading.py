@@ -94,6 +94,7 @@ def figures_of(summary: Summary) -> Figures:
         requests_per_s=throughput.requests_per_s,
         input_tokens_per_s=throughput.input_tokens_per_s,
         output_tokens_per_s=throughput.output_tokens_per_s,
+        output_tokens_per_s_known=throughput.output_tokens_per_s_known,
         total_tokens_per_s=both,
         output_tokens_per_s_per_user=1 / tpot_p50 if tpot_p50 else None,
         ttft_s=_quantiles(latency.ttft_s),

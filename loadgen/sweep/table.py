@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loadgen.outputs.console import NOT_MEASURED, duration, money, number
+from loadgen.outputs.console import NOT_MEASURED, duration, money, number, rate
 from loadgen.scenario.quantities import format_duration
 from loadgen.sweep.model import Figures, Quantiles, Step, Sweep, Unit
 
@@ -31,7 +31,7 @@ def columns(sweep: Sweep) -> list[Column]:
         Column("for", "measured for", lambda step: format_duration(step.duration_s)),
         Column("verdict", "verdict", lambda step: step.outcome),
         Column("req/s", "requests/s", _of(lambda f: number(f.requests_per_s))),
-        Column("tok/s", "output tokens/s", _of(lambda f: number(f.output_tokens_per_s))),
+        Column("tok/s", "output tokens/s", _of(lambda f: rate(f.output_tokens_per_s, f.output_tokens_per_s_known))),
         Column("a user", "output tokens/s a user", _of(lambda f: number(f.output_tokens_per_s_per_user))),
         Column("TTFT p50", "TTFT p50", _of(lambda f: _p50(f.ttft_s))),
         Column("p99", "TTFT p99", _of(lambda f: _p99(f.ttft_s))),
