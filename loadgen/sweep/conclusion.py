@@ -116,6 +116,8 @@ def _text(answer: Answer, subject: Subject, plan: Plan, *, searched: bool, compl
         levels = ", ".join(f"{level:g}" for level in answer.undecided)
         tried = f", measured for up to {format_duration(plan.max_step_s)}" if searched else ""
         parts.append(f"Could not decide at {levels}{tried}.")
+    if searched and complete and answer.kind == "undecided" and answer.undecided:
+        parts.append("Longer steps (--duration, --max-step-duration) narrow it.")
     if answer.generator_limit is not None:
         limit = shown(answer.generator_limit, unit)
         parts.append(f"At {limit} the generator was the bottleneck: nothing is known of the target from there on.")
