@@ -15,7 +15,7 @@
     ink: "#e6ebf2", muted: "#a3afbf", grid: "#2b3440", ground: "#11161d",
     scale: [[0, "#16283c"], [.25, "#1d4a78"], [.5, "#2f7fc4"], [.75, "#7dbcf5"], [1, "#eaf5ff"]],
   };
-  const PAPER_PX = 660;
+  const PAPER = { whole: [670, 280], half: [325, 240] };  // A4 within its margins, in CSS pixels
   const COLOURED = new Set(["color", "fillcolor", "colorscale"]);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let printing = false;
@@ -70,8 +70,8 @@
 
   function draw(chart) {
     const theme = dark.matches && !printing ? DARK : LIGHT;
-    const width = printing ? PAPER_PX : chart.plot.clientWidth;
-    const height = printing ? 300 : chart.plot.clientHeight;
+    const paper = chart.plot.closest(".grid") ? PAPER.half : PAPER.whole;
+    const [width, height] = printing ? paper : [chart.plot.clientWidth, chart.plot.clientHeight];
     const settings = { displayModeBar: false, doubleClick: "reset" };
     return Plotly.react(chart.plot, painted(chart.spec.data, theme), layoutOf(chart.spec, theme, width, height), settings);
   }
