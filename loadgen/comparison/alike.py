@@ -149,11 +149,16 @@ def _unlike(one: Any, other: Any, key: str = "") -> Iterator[tuple[str, str, str
     if isinstance(one, dict) and isinstance(other, dict):
         for name in [*one, *(name for name in other if name not in one)]:
             yield from _unlike(one.get(name), other.get(name), f"{key}.{name}" if key else str(name))
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+    elif _nested(one) and _nested(other) and len(one) == len(other):
         for index, pair in enumerate(zip(one, other, strict=True)):
             yield from _unlike(*pair, f"{key}.{index}")
     elif one != other and not (_last(key) in _PATHS and _file_name(one) == _file_name(other)):
         yield key, _text(one), _text(other)
+
+
+def _nested(value: Any) -> bool:
+    """A list of parts that have differences of their own; one of plain values, as a ramp's levels, is a value."""
+    return isinstance(value, list) and any(isinstance(item, dict | list) for item in value)
 
 
 def _last(key: str) -> str:
@@ -165,7 +170,9 @@ def _file_name(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return _ABSENT if value is None else str(value)
+    if isinstance(value, list) and value and all(item == value[0] for item in value):
+        value = value[0]  # a level that is held is a ramp from itself to itself
+    return _ABSENT if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _listed(values: Iterable[Any]) -> str:

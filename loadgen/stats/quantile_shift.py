@@ -92,19 +92,19 @@ def _effective(side: Below, confidence: float) -> float | None:
 
 
 def reach_paired(baseline: Below, candidate: Below, q: float, confidence: float) -> float | None:
-    """The same where both sides played the same sessions: the same number is the same session.
+    """The same where both sides played the same sessions, or most of them: the same number is the same session.
 
-    What its content did to a session cancels. Differences of sessions that follow each other are correlated where a
-    queue links them; the larger of the errors over sessions and over stretches of them counts. None where too few
-    sessions reach beyond the quantile, or are there at all.
+    What its content did to a session cancels; one that is on one side only counts as it is. Differences of sessions
+    that follow each other are correlated where a queue links them; the larger of the errors over sessions and over
+    stretches of them counts. None where too few sessions reach beyond the quantile, or are there at all.
     """
     if not baseline.straddles() or not candidate.straddles():
         return None
     count = int(max(baseline.sessions.max(), candidate.sessions.max())) + 1
     first_due = np.full(count, np.inf)
-    np.minimum.at(first_due, baseline.sessions, baseline.times_s)
     moved = np.zeros(count)
     for side, sign in ((candidate, 1.0), (baseline, -1.0)):
+        np.minimum.at(first_due, side.sessions, side.times_s)
         # The limit may lie beside the quantile: what varies there is scaled to what would at the quantile.
         scale = math.sqrt(q * (1 - q) / (side.share * (1 - side.share)))
         moved += sign * scale * side.surplus(count) / side.sizes.sum()
@@ -128,7 +128,7 @@ def bounds(baseline: Spread, candidate: Spread, q: float, reach: float) -> tuple
     differ by at most `reach` (Woodruff, JASA 47, 1952, for two samples). None where even all of one side above, or
     below, would not differ by more.
     """
-    if reach >= 2 * min(q, 1 - q):
+    if reach >= 2 * min(q, 1 - q) - 1e-9:  # 1 - 0.99 is not 0.01 to the last bit
         return None, None
     low = _log(candidate.quantile(q - reach / 2), baseline.quantile(q + reach / 2))
     high = _log(candidate.quantile(q + reach / 2), baseline.quantile(q - reach / 2))
