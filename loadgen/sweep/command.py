@@ -328,11 +328,13 @@ def _measuring(
 
 
 def _notes(loaded: "LoadedScenario") -> list[str]:
+    notes = []
     replayed = [spec.name for spec in loaded.scenario.workloads if spec.kind == "replay"]
-    if not replayed:
-        return []
-    names = ", ".join(replayed)
-    return [
-        f"{names}: a recording is the same text in every step, so a prefix cache may keep some of it from one to the "
-        "next; the share of cached input shows it"
-    ]
+    if replayed:
+        notes.append(
+            f"{', '.join(replayed)}: a recording is the same text in every step, so a prefix cache may keep some of it "
+            "from one to the next; the share of cached input shows it"
+        )
+    if loaded.scenario.budget is not None:
+        notes.append(f"the budget of {loaded.scenario.budget.usd:g} USD is each step's, not the sweep's")
+    return notes

@@ -179,7 +179,9 @@ def _again(trials: Sequence[Trial], limits: Limits) -> Next | None:
 
 def _longer(last: Trial, limits: Limits) -> Next:
     factor = max(2.0, _MARGIN * (last.longer or 0.0))
-    return Next(last.level, min(limits.max_step_s, factor * last.duration_s), again=True)
+    wanted_s = factor * last.duration_s
+    # Whole seconds, for people to read; steps of less than that are left as they are.
+    return Next(last.level, min(limits.max_step_s, math.ceil(wanted_s) if wanted_s > 1 else wanted_s), again=True)
 
 
 def _upper(answer: Answer) -> float | None:

@@ -86,6 +86,8 @@ def test_an_inconclusive_level_is_measured_twice_as_long_and_then_left() -> None
 def test_a_step_is_made_as_long_as_the_samples_needed_say() -> None:
     following = next_trial([Trial(1, 60, "pass"), Trial(2, 60, "inconclusive", longer=2.5)], RATES)
     assert following == Next(2, 180.0, again=True)
+    following = next_trial([Trial(2, 31, "inconclusive", longer=3.1)], RATES)
+    assert following == Next(2, 116.0, again=True)
     following = next_trial([Trial(2, 60, "inconclusive", longer=50.0)], RATES)
     assert following == Next(2, 240.0, again=True)
 
