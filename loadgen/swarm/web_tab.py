@@ -68,6 +68,10 @@ def add_tab(environment: Environment, current: Callable[[], Run | None]) -> None
         return response
 
     def last_report() -> Response:
+        # Locust lets every web page that is open in the same browser read its answers, and a report names hosts.
+        fetched_from = request.headers.get("Sec-Fetch-Site", "none")
+        if fetched_from not in ("none", "same-origin") and request.headers.get("Sec-Fetch-Mode") != "navigate":
+            return make_response("Open the report by itself.", 403)
         run = current()
         path = None if run is None else run.folder / "report.html"
         if path is None or not path.exists():

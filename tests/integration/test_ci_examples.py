@@ -89,6 +89,7 @@ def test_on_github_a_run_is_reported_and_becomes_the_baseline_of_the_next(
     for extra in ("101", "102", "103", "104"):
         shutil.rmtree(tmp_path / "baseline" / extra)
     shutil.rmtree(tmp_path / "results")
+    variables["DRIVER"] = "locust"
     assert shell(github_step("Run the load"), **variables) == 0
     second = int(outputs(tmp_path)["code"])
     assert shell(github_step("Compare with the baseline"), **variables) == 0
@@ -134,16 +135,34 @@ def test_on_github_only_the_step_that_loads_gets_the_key() -> None:
     assert holders == ["Run the load"]
 
 
-def test_on_gitlab_plain_locust_does_the_same(shell: Shell, tmp_path: Path, target: str) -> None:
+# Stands for both drivers and for `loadgen compare`: what the job makes of every code can't be asked of real loads.
+STAND_IN = """#!/bin/sh
+if [ "$1" = compare ]; then echo compared; exit "$COMPARE_CODE"; fi
+mkdir -p results/run && echo report > results/run/report.md && exit "$RUN_CODE"
+"""
+
+
+@pytest.mark.parametrize("driver", ["loadgen", "locust"])
+@pytest.mark.parametrize(
+    ("run_code", "compare_code", "ends_with"),
+    [(0, 0, 0), (1, 0, 1), (3, 0, 3), (4, 0, 4), (5, 0, 5), (2, 0, 2), (70, 0, 70), (0, 1, 1), (0, 2, 2), (0, 3, 0)],
+)
+def test_on_gitlab_every_exit_code_has_its_own_end(
+    shell: Shell, tmp_path: Path, driver: str, run_code: int, compare_code: int, ends_with: int
+) -> None:
+    for name in ("loadgen", "locust"):
+        (tmp_path / name).write_text(STAND_IN)
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "baseline" / "6").mkdir(parents=True)
     job = gitlab()
-    script = "\n".join(job["script"])
     named = {name: str(value) for name, value in job["variables"].items() if name not in ("SCENARIO", "LOADGEN")}
     branch = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main", "CI_PIPELINE_ID": "7"}
-    merge = {"CI_MERGE_REQUEST_IID": "", "GITLAB_TOKEN": ""}
-    code = shell(script, **named | branch | merge | {"DRIVER": "locust", "LOADGEN_TARGET": target})
-    assert code in (*DECIDED, ExitCode.INVALID_RUN)
-    assert (tmp_path / job["artifacts"]["reports"]["junit"]).exists()
-    assert (tmp_path / "baseline" / "7" / "summary.json").exists() == (code == ExitCode.PASS)
+    merge = {"CI_MERGE_REQUEST_IID": "", "GITLAB_TOKEN": "", "LOADGEN_TARGET": "http://127.0.0.1:1/v1"}
+    codes = {"RUN_CODE": str(run_code), "COMPARE_CODE": str(compare_code), "DRIVER": driver}
+    found = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    assert shell("\n".join(job["script"]), **named | branch | merge | codes | found) == ends_with
+    assert (tmp_path / "baseline" / "7" / "report.md").exists() == (ends_with == 0)
+    assert job["artifacts"]["reports"]["junit"] == "results/run/junit.xml"
 
 
 def test_on_gitlab_only_what_is_inconclusive_is_a_warning() -> None:
