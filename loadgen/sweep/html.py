@@ -37,10 +37,11 @@ def sweep_report(sweep: Sweep) -> str:
     subject = sweep.subject
     target = subject.target or f"the embedded simulator, profile {subject.profile}"
     points = points_of(sweep.steps)
+    started = sweep.started_at[:19].replace("T", " ")
     return page(
         title=f"{subject.scenario}: sweep",
         heading=f"{subject.scenario}: sweep",
-        below=f"{subject.model} at {target}, started {sweep.started_at}, {len(sweep.steps)} steps",
+        below=f"{subject.model} at {target}, started {started} UTC, {len(sweep.steps)} steps",
         contents=[("answer", "Answer"), ("curve", "Capacity curve"), ("steps", "Steps"), ("run", "What was measured")],
         body=join([_answer(sweep), _curves(sweep, points), _steps(sweep), _subject(sweep, target)]),
         foot=f"loadgen {sweep.version}. One file, complete in itself: it loads nothing.",
@@ -66,7 +67,7 @@ def _curves(sweep: Sweep, points: Sequence[Step]) -> Html:
     if not points:
         return section("curve", "Capacity curve", el("p", "No step with a sound generator has been measured."))
     figures = [_latency(sweep, points, "TTFT", lambda f: f.ttft_s), _latency(sweep, points, "E2E", lambda f: f.e2e_s)]
-    figures += [_speeds(points), _users(points)]
+    figures += [_speeds(points), _sent(points, _level(sweep))]
     for title, noun, value in (
         ("Cost against load", "per million output tokens", _cost),
         ("Throughput per dollar", "output tokens per USD", lambda figures: figures.output_tokens_per_usd),
@@ -115,10 +116,7 @@ def _latency(sweep: Sweep, points: Sequence[Step], name: str, of: Callable[[Figu
         at = next(row for row, step in enumerate(points) if step.level == knee.level)
         layout["shapes"] = [_knee_line(x[at])]
         said = f" The knee, the dotted line, is at {levels[at]} ({number(float(x[at]))} requests/s)."
-    caption = (
-        f"{name} against the requests done a second, a point a level, of a steady run each: "
-        f"{_ends(levels, x, p50, p99)}.{said}"
-    )
+    caption = f"{name} against the requests done a second, a point a level: {_ends(levels, x, p50, p99)}.{said}"
     table_rows: list[list[Cell]] = [
         [levels[row], _number(x[row]), *(_time(one[row]) for one in (p50, p90, p99))] for row in range(len(points))
     ]
@@ -168,7 +166,11 @@ def _speeds(points: Sequence[Step]) -> Figure:
     )
 
 
-def _users(points: Sequence[Step]) -> Figure:
+def _level(sweep: Sweep) -> str:
+    return "new sessions/s" if sweep.subject.unit == "rate" else "users"
+
+
+def _sent(points: Sequence[Step], level: str) -> Figure:
     """What was offered against what was done: where they part, the target is full."""
     levels = np.array([step.level for step in points])
     sent, done = _column(points, lambda figures: figures.sent_per_s), _requests(points)
@@ -181,7 +183,7 @@ def _users(points: Sequence[Step]) -> Figure:
         "done. Where the two part, the target is full."
     )
     layout: Layout = {
-        "xaxis": {"title": {"text": "level"}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": level}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": "requests/s"}, "rangemode": "tozero"},
     }
     table_rows: list[list[Cell]] = [
@@ -246,7 +248,9 @@ def _steps(sweep: Sweep) -> Html:
     return section(
         "steps",
         "Steps",
-        table(["step", *titles, "because"], shown_rows, label="Steps") if linked else None,
+        table(["step", *titles, "because"], shown_rows, label="Steps", words=(0, 3, len(titles) + 1))
+        if linked
+        else None,
         el("p", note, class_="notes"),
     )
 

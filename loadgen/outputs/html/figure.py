@@ -27,7 +27,6 @@ _LADDERS: Final = (
     (1.0, 2.0, 5.0),
     (1.0, 1.5, 2.0, 3.0, 5.0, 7.0),
     (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0),
-    tuple(round(1 + step / 10, 1) for step in range(90)),
 )
 _MOST_TICKS = 8
 _DIGITS = 5
@@ -100,15 +99,17 @@ def seconds_axis(*values: npt.NDArray[Any], title: str = "latency") -> Layout:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """The coarsest ladder with at least four steps in the range, thinned where that is too many."""
+    """The coarsest ladder with at least four steps in the range; equal steps in a range that has no such."""
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     ticks: list[float] = []
     for ladder in _LADDERS:
         ticks = [float(f"{step}e{decade}") for decade in decades for step in ladder]
         ticks = [tick for tick in ticks if low <= tick <= high]
         if len(ticks) >= 4:
-            break
-    return ticks[:: -(-len(ticks) // _MOST_TICKS) or 1]
+            return ticks[:: -(-len(ticks) // _MOST_TICKS)]
+    size = 10.0 ** np.floor(np.log10((high - low) / 4))
+    step = size * max(nice for nice in (1, 2, 5) if nice * size <= (high - low) / 4)
+    return [float(f"{at * step:.6g}") for at in range(int(np.ceil(low / step)), int(high / step) + 1)]
 
 
 def _short(seconds: float) -> str:
