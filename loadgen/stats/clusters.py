@@ -13,8 +13,7 @@ from loadgen.stats.binomial import t_of, z_of
 
 F64 = npt.NDArray[np.float64]
 I32 = npt.NDArray[np.int32]
-# 0.1 of 100 sessions, 0.01 of 1,000: with half of it, 30 sessions of which a tenth is 3 times slower than the others cover
-# p50 and p90 in 81 and 87 % of the runs; so it is 95 and 92 % (docs/statistics.md).
+# At 5, runs of 30 sessions, a tenth of them slow and long, covered p50 and p90 in 81 and 87 % (docs/statistics.md).
 _GRANTED_SESSIONS = 10.0
 
 Hits = npt.NDArray[np.float64] | npt.NDArray[np.int64]
@@ -30,10 +29,10 @@ def design_effect(hits: Hits, sizes: Hits) -> float:
     """The variance of sum(hits) / sum(sizes), taken by session, over that of as many independent observations; >= 1.
 
     hits: F64[sessions], sizes: F64[sessions], of which hits <= sizes. The variance is that of a ratio, by linearization
-    (Cochran 1977, 6.4). Not below what so few sessions can't rule out: of 10 sessions a tenth of all is missing one time
-    in three, so that they count as one observation each whatever they show; of 100 sessions an intra-class correlation
-    of 0.1 is taken for granted, of 1,000 one of 0.01. Where there are no hits, or nothing but hits, nothing can be seen
-    of how alike a session's turns are: then they are taken to be all one.
+    (Cochran 1977, 6.4). Not below what so few sessions can't rule out: a kind that is a tenth of all sessions is
+    missing from 10 of them one time in three, so that 10 count as one observation each whatever they show; of 100 an
+    intra-class correlation of 0.1 is taken for granted, of 1,000 one of 0.01. Where there are no hits, or nothing but
+    hits, nothing can be seen of how alike a session's turns are: then they are taken to be all one.
     """
     hits, sizes = _present(hits, sizes)
     if len(sizes) == 0:
@@ -43,11 +42,14 @@ def design_effect(hits: Hits, sizes: Hits) -> float:
     if len(sizes) < 2 or not 0.0 < share < 1.0:
         return alike
     granted = 1 + (alike - 1) * min(1.0, _GRANTED_SESSIONS / len(sizes))
-    return max(1.0, granted, _observed_effect(hits, sizes))
+    return max(1.0, granted, _effect_of(hits, sizes))
 
 
-def _observed_effect(hits: F64, sizes: F64) -> float:
-    """The ratio of the variances alone; hits of at least two clusters, and not of all or nothing."""
+def _effect_of(hits: F64, sizes: F64) -> float:
+    """The ratio of the variances alone, where there are hits but not only hits; 0 for a single cluster."""
+    hits, sizes = _present(hits, sizes)
+    if len(sizes) < 2:
+        return 0.0
     n = float(sizes.sum())
     share = float(hits.sum()) / n
     spread = hits - share * sizes
@@ -104,9 +106,9 @@ def effective_n_of_turns(hits: Hits, sizes: Hits, sessions: I32, times_s: F64, c
     stretch = np.empty(len(order), dtype=np.int64)
     stretch[order] = np.arange(len(order)) * found.count // len(order)
     within_both = np.unique(sessions.astype(np.int64) * found.count + stretch, return_inverse=True)[1]
-    session_effect = design_effect(*_sums(hits, sizes, sessions))
+    session_effect = _effect_of(*_sums(hits, sizes, sessions))
     time_effect = (found.error * len(sizes)) ** 2 / (n * share * (1 - share))
-    both = session_effect + time_effect - _observed_effect(*_present(*_sums(hits, sizes, within_both)))
+    both = session_effect + time_effect - _effect_of(*_sums(hits, sizes, within_both))
     effect = max(1.0, session_effect, time_effect, both)
     return min(by_session, n / effect * (z_of(confidence) / t_of(confidence, found.degrees)) ** 2)
 

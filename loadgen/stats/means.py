@@ -8,11 +8,12 @@ from loadgen.stats.binomial import t_of
 from loadgen.stats.clusters import F64
 from loadgen.stats.interval import Interval
 
-
 # Resamples of up to these many sessions: at 1,000 Student's interval alone covers as much (94 to 95 %).
 _MOST_RESAMPLED = 1000
 _RESAMPLES = 1000
 _FEWEST_SESSIONS = 5
+# Half the error where there are many, less where so few sessions hardly show their own skew.
+_MANY_SESSIONS = 60
 _SEED = 20
 
 
@@ -21,8 +22,8 @@ def ratio_interval(numerators_per_session: F64, denominators_per_session: F64, c
 
     Student's t on the linearized ratio (Cochran 1977, 6.4); its upper bound is too low for costs and times, which are
     skewed (78 % at 10 sessions of lognormal ones), so up to 1,000 sessions each side is also taken from the
-    bootstrap-t (Efron and Tibshirani 1993, 12.5) with half the error, and the wider bound counts. Resamples are drawn
-    from a fixed seed: the same sessions give the same interval. No bounds below 5 sessions.
+    bootstrap-t (Efron and Tibshirani 1993, 12.5) with at most half the error, and the wider bound counts. Resamples are
+    drawn from a fixed seed: the same sessions give the same interval. No bounds below 5 sessions.
     """
     total, sessions = float(denominators_per_session.sum()), len(denominators_per_session)
     if total <= 0:
@@ -36,9 +37,10 @@ def ratio_interval(numerators_per_session: F64, denominators_per_session: F64, c
     half = t_of(confidence, sessions - 1)
     least, greatest = -half, half
     if sessions <= _MOST_RESAMPLED and error > 0:
+        tail = (1 - confidence) / 2 * min(0.5, sessions / _MANY_SESSIONS)
         resampled = np.quantile(
             _resampled_t(numerators_per_session, denominators_per_session, ratio),
-            [(1 - confidence) / 4, (3 + confidence) / 4],
+            [tail, 1 - tail],
         )
         least, greatest = min(least, float(resampled[0])), max(greatest, float(resampled[1]))
     return Interval(ratio, ratio - greatest * error, ratio - least * error, confidence, n, sessions)
