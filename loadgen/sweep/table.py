@@ -62,7 +62,8 @@ def print_sweep(sweep: Sweep, console: Console) -> None:
         cells = [escape(column.cell(step)) for _, column in shown]
         style = _STYLES[step.outcome]
         table.add_row(*(f"[{style}]{cell}[/]" if style and cell == step.outcome else cell for cell in cells))
-    console.print(table)
+    if sweep.steps:
+        console.print(table)
     if sweep.result is not None:
         console.print(sweep.result.text, markup=False, highlight=False, soft_wrap=True, style="bold")
         if sweep.result.knee is not None:
