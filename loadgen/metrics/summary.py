@@ -243,9 +243,10 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
 class Steadiness(msgspec.Struct, frozen=True, kw_only=True):
     """What the search for a steady state found in one measured stage; only where the scenario states SLOs.
 
-    steady: None where too few turns ended to tell. cut_s, cut_turns: how much at the stage's beginning MSER-5 takes for
-    transient (of its end-to-end times, by intended time). backlog_per_s: the slope of the turns in flight; growing:
-    whether it is a queue that grows, which only open loop at a constant level can tell (else None).
+    steady: false where the queue grew; None where too few turns ended to tell, or MSER-5 cuts all of them. cut_s,
+    cut_turns: how much at the stage's beginning MSER-5 takes for transient (of its end-to-end times, by intended time).
+    backlog_per_s: the slope of the turns in flight; growing: whether it is a queue that grows, which only open loop at
+    a constant level can tell (else None).
     """
 
     steady: bool | None

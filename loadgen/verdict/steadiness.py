@@ -21,30 +21,35 @@ _LEAST_PART = 1 / 3
 _MOST_SPANS = 0.9
 
 
-def steadiness_of(schedule: Schedule, table: TurnTable, ended_s: float) -> list[Steadiness | None]:
-    """Of each stage; None where it was not measured or the load ended before it. ended_s: as far as the load got."""
+def steadiness_of(schedule: Schedule, table: TurnTable, ended_s: float, share: float = 1.0) -> list[Steadiness | None]:
+    """Of each stage; None where it was not measured or the load ended before it.
+
+    ended_s: as far as the load got. share: the part of all turns that the table holds.
+    """
     return [
-        _of_stage(schedule, index, table, min(stage.end_s, ended_s))
+        _of_stage(schedule, index, table, min(stage.end_s, ended_s), share)
         if stage.measure and stage.start_s < ended_s
         else None
         for index, stage in enumerate(schedule.stages)
     ]
 
 
-def _of_stage(schedule: Schedule, index: int, table: TurnTable, end_s: float) -> Steadiness:
+def _of_stage(schedule: Schedule, index: int, table: TurnTable, end_s: float, share: float) -> Steadiness:
     stage = schedule.stages[index]
     turns = table.only(table.of_stage([stage.name]) & table.of_outcome("ok"))
     due = turns.numbers["intended_s"]
     order = np.argsort(due, kind="stable")
     n = len(turns)
     cut = mser5(turns.numbers["e2e_s"][order]) if n >= _FEWEST_TURNS else None
-    trend = _backlog(schedule.stages, index, table, end_s) if _is_constant(schedule, stage) else None
+    trend = _backlog(schedule.stages, index, table, end_s, share) if _is_constant(schedule, stage) else None
     growing = None if trend is None or trend.slope_per_s is None else trend.growing
     cut_s = None
     if cut is not None:
         cut_s = float(due[order][cut]) - stage.start_s if cut < n else end_s - stage.start_s
+    # Of stable queues' times, that wander, MSER-5 cuts all in a quarter of the runs of a minute: no proof of anything.
+    settled = None if cut is None or cut == n else True
     return Steadiness(
-        steady=None if cut is None else cut < n and not growing,
+        steady=False if growing else settled,
         n=n,
         cut_s=None if cut_s is None or cut == 0 else max(0.0, cut_s),
         cut_turns=cut,
@@ -58,7 +63,7 @@ def _is_constant(schedule: Schedule, stage: Stage) -> bool:
     return schedule.arrivals not in ("closed", "trace") and stage.level_from == stage.level_to
 
 
-def _backlog(stages: Sequence[Stage], index: int, table: TurnTable, end_s: float) -> Trend | None:
+def _backlog(stages: Sequence[Stage], index: int, table: TurnTable, end_s: float, share: float) -> Trend | None:
     """The trend of the turns in flight, once as many sessions as the level makes have built up."""
     if not len(table):
         return None
@@ -73,7 +78,7 @@ def _backlog(stages: Sequence[Stage], index: int, table: TurnTable, end_s: float
     at = np.linspace(from_s, end_s, _SAMPLES, endpoint=False)
     began, ended = np.sort(table.numbers["intended_s"]), np.sort(table.numbers["end_s"])
     in_flight = np.searchsorted(began, at, side="right") - np.searchsorted(ended, at, side="right")
-    return backlog_trend(at, in_flight / table.share)
+    return backlog_trend(at, in_flight / share)
 
 
 def _span_s(table: TurnTable) -> float:
