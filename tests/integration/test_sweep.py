@@ -12,6 +12,8 @@ from tests.support.command import Command, open_load, write_scenario
 
 # Short replies whatever the load: nothing that depends on how fast the machine is.
 REPLY = {"ttft_ms": 5.0, "interval_ms": 1.0, "chunks": 4}
+# A step is a run with its processes, and a find-max several; a busy machine takes its time for them.
+PATIENCE_S = 90.0
 
 
 def sweep_of(folder: Path) -> dict[str, Any]:
@@ -25,13 +27,13 @@ def test_a_sweep_is_interrupted_and_goes_on_where_it_was(start: Callable[..., Co
     with ScriptedServer(**REPLY) as server:  # type: ignore[arg-type]
         arguments = ["sweep", scenario, "--target", server.url, "--rates", "10,20", "--cooldown", "0s", "--out", out]
         first = start(*arguments)
-        first.await_output("step 2 of about 2")
+        first.await_output("step 2 of about 2", PATIENCE_S)
         first.signal(signal.SIGINT)
-        interrupted = first.wait()
+        interrupted = first.wait(PATIENCE_S)
         halfway = sweep_of(tmp_path / "swept")
-        finished = start(*arguments).wait()
+        finished = start(*arguments).wait(PATIENCE_S)
         whole = sweep_of(tmp_path / "swept")
-        again = start(*arguments).wait()
+        again = start(*arguments).wait(PATIENCE_S)
         other = start(*arguments, "--seed", "8").wait()
     assert interrupted.code == ExitCode.INTERRUPTED
     assert [step["level"] for step in halfway["steps"]] == [10]
@@ -68,12 +70,12 @@ def test_a_target_that_is_not_there_ends_the_sweep(start: Callable[..., Command]
 
 def test_where_the_highest_level_allowed_passes_that_is_told(start: Callable[..., Command], tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path, load=open_load(5, "1s"), slos=["ttft p50 < 30s"])
-    options = ["--find-max", "--from", "40", "--to", "50", "--max-step-duration", "2s", "--cooldown", "0s"]
+    options = ["--find-max", "--from", "10", "--to", "15", "--max-step-duration", "2s", "--cooldown", "0s"]
     with ScriptedServer(**REPLY) as server:  # type: ignore[arg-type]
         command = start("sweep", scenario, "--target", server.url, *options, "--out", "swept")
-        finished = command.wait()
+        finished = command.wait(PATIENCE_S)
     result = sweep_of(command.run.parent / "swept")["result"]
     assert finished.code in (ExitCode.PASS, ExitCode.INVALID_RUN)
     if finished.code == ExitCode.PASS:
-        assert (result["kind"], result["highest_passed"], result["lowest_failed"]) == ("at_least", 50, None)
-        assert "Passed up to 50 sessions/s" in finished.output
+        assert (result["kind"], result["highest_passed"], result["lowest_failed"]) == ("at_least", 15, None)
+        assert "Passed up to 15 sessions/s" in finished.output
