@@ -245,7 +245,9 @@ def _verdict_parts(verdict: Verdict) -> Iterator[Text | Table]:
         n = "" if slo.n is None else f"{slo.n:,}"
         table.add_row(escape(slo.expression), outcome, in_unit(slo.estimate, slo.unit), interval(slo), n)
     yield table
-    yield from (Text(f"  {slo.expression}: {slo.reason}") for slo in verdict.slos if slo.reason is not None)
+    # Of an invalid run the certificate above has said why nothing is judged.
+    told = [slo for slo in verdict.slos if slo.reason is not None and slo.outcome != "not_judged"]
+    yield from (Text(f"  {slo.expression}: {slo.reason}") for slo in told)
     yield from (Text(f"  Note: {note}", style="yellow") for note in verdict.notes)
 
 
