@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark comparison-study lock schema clean
+.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark statistics comparison-study lock schema clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ benchmark: $(VENV)/.dev ## Measure loadgen itself: writes benchmarks/results.md 
 
 comparison-study: $(VENV)/.dev ## How often `compare` is wrong, in virtual time: writes benchmarks/comparison.md
 	@$(BIN)/python -m benchmarks.comparison
+
+statistics: $(VENV)/.dev ## The study of the intervals: minutes; writes benchmarks/statistics.md and JSON
+	@$(BIN)/python -m benchmarks.statistics
 
 schema: $(VENV)/.runtime ## Rewrite the JSON Schema of summary.json from its models
 	@$(BIN)/python -m loadgen.outputs.summary_json

@@ -39,6 +39,12 @@ def test_without_hits_a_session_counts_as_one_observation() -> None:
     assert effective_n(sizes, sizes) == pytest.approx(40.0)
 
 
+def test_ten_sessions_count_once_each_however_different_their_turns_are() -> None:
+    hits = np.array([9.0, 10.0, 11.0, 10.0, 9.0, 11.0, 10.0, 10.0, 9.0, 11.0])
+    assert design_effect(hits, np.full(10, 20.0)) == pytest.approx(20.0)
+    assert effective_n(hits, np.full(10, 20.0)) == pytest.approx(10.0)
+
+
 def test_unequal_sessions_count_as_fewer_equal_ones() -> None:
     assert equal_sized_sessions(np.array([10.0, 10.0])) == 2.0
     assert equal_sized_sessions(np.array([100.0, 1.0])) == pytest.approx(1.02, abs=0.01)
@@ -47,7 +53,7 @@ def test_unequal_sessions_count_as_fewer_equal_ones() -> None:
 def test_few_hits_leave_few_degrees_of_freedom() -> None:
     hits = np.zeros(1000)
     hits[:5] = 1.0
-    assert degrees_of_freedom(hits, np.full(1000, 10.0)) == pytest.approx(10, rel=0.1)
+    assert degrees_of_freedom(hits, np.full(1000, 10.0)) == pytest.approx(5, rel=0.1)
     assert degrees_of_freedom(np.array([5.0, 5.0, 0.0, 0.0] * 5), np.full(20, 10.0)) == 19.0
 
 

@@ -79,7 +79,7 @@ def test_slow_stretches_of_time_widen_the_interval_though_sessions_show_nothing(
     in_time = quantile_interval(values, sessions, 0.9, times_s=times)
     assert by_session.effective_n is not None
     assert in_time.effective_n is not None
-    assert by_session.effective_n > 0.8 * n
+    assert by_session.effective_n > 0.7 * n
     assert in_time.effective_n < 0.1 * n
 
 

@@ -10,14 +10,32 @@ from loadgen.stats.means import ratio_interval
 from loadgen.stats.rates import rate_interval
 
 
-def test_the_ratio_of_equal_sessions_is_students_interval_of_a_mean() -> None:
-    values = np.array([3.0, 5.0, 4.0, 8.0, 6.0])
-    found = ratio_interval(values, np.ones(5))
-    half = t.ppf(0.975, 4) * values.std(ddof=1) / math.sqrt(5)
-    assert found.estimate == pytest.approx(5.2)
-    assert found.low == pytest.approx(5.2 - half)
+def test_the_ratio_of_many_equal_sessions_is_students_interval_of_a_mean() -> None:
+    values = np.random.default_rng(13).normal(10, 2, size=1200)
+    found = ratio_interval(values, np.ones(1200))
+    half = t.ppf(0.975, 1199) * values.std(ddof=1) / math.sqrt(1200)
+    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half))
+
+
+def test_the_ratio_of_few_sessions_is_at_least_students_and_further_up_where_they_are_skewed() -> None:
+    values = np.array([1.0, 1.0, 1.2, 1.1, 0.9, 1.3, 1.0, 1.4, 1.1, 6.0])
+    found = ratio_interval(values, np.ones(10))
+    half = t.ppf(0.975, 9) * values.std(ddof=1) / math.sqrt(10)
+    assert found.low is not None
     assert found.high is not None
-    assert found.high >= 5.2 + half - 1e-9
+    assert found.low <= values.mean() - half + 1e-9
+    assert found.high > values.mean() + 1.5 * half
+    assert found == ratio_interval(values, np.ones(10))
+
+
+def test_sessions_that_cost_the_same_leave_no_doubt() -> None:
+    found = ratio_interval(np.full(20, 3.0), np.full(20, 2.0))
+    assert (found.low, found.estimate, found.high) == (1.5, 1.5, 1.5)
+
+
+def test_a_run_that_is_too_short_for_what_it_remembers_has_no_bounds() -> None:
+    found = rate_interval(np.linspace(1.0, 30.0, 60), 1.0)
+    assert (found.low, found.high) == (None, None)
 
 
 def test_a_ratio_of_one_session_has_no_bounds() -> None:
