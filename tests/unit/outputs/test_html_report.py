@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from loadgen.metrics.summary import Quality, Summary
+from loadgen.metrics.turn import TurnMeasurement
+from loadgen.outputs.html.curves import merged
 from loadgen.outputs.html.definitions import DEFINITIONS
 from loadgen.outputs.html.figure import as_json
 from loadgen.outputs.html.page import html_report
@@ -207,6 +209,37 @@ def test_a_run_without_a_single_turn_has_a_report() -> None:
     body = body_of(report_of(summary_of()))
     assert "No turn is in the records." in body
     assert "No turn of a measured stage failed." in body
+
+
+_NOTHING: dict[str, Any] = {"chunk_stamps": [], "first_output_ns": None, "sent_ns": None, "output_tokens": None}
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        some_turns(1),
+        some_turns(3),
+        [turn(20.0, outcome="connect", **_NOTHING)],
+        [turn(20.0, outcome="cancelled")],
+        [turn(20.0 + k, chunks_ms=()) for k in range(30)],
+    ],
+    ids=["one turn", "three turns", "a failed one", "one cut off", "not streamed"],
+)
+def test_a_run_of_hardly_anything_has_a_report(tmp_path: Path, turns: list[TurnMeasurement]) -> None:
+    made_run(tmp_path / "run", turns)
+    body = body_of(html_report(Material.read(tmp_path / "run")))
+    assert not re.search(r">\s*(nan|None|inf)\b", body)
+
+
+def test_quantiles_of_the_curves_are_those_of_the_summary(run: Path) -> None:
+    material = Material.read(run)
+    dist = material.summary.latency.e2e_s
+    found = merged(material.histograms, "e2e", ["steady", "peak"])
+    assert dist is not None
+    assert found is not None
+    assert found.n == dist.n
+    assert [found.at(0.5), found.at(0.9), found.at(0.99)] == pytest.approx([dist.p50, dist.p90, dist.p99], rel=1e-9)
+    assert found.at(0.999) is dist.p99_9 is None
 
 
 def test_what_a_workload_alone_measures_is_on_its_page(run: Path) -> None:
