@@ -14,7 +14,9 @@ import copy
 import json
 import math
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -65,18 +67,19 @@ class Design:
 
 DESIGNS = (
     Design("1 against 1, same seed", 1, 1),
-    Design("1 against 1, run noise 1 %", 1, 1, noise=0.01),
     Design("3 against 3, same seed", 3, 3),
     Design("4 against 4, same seed", 4, 4),
     Design("6 against 6, same seed", 6, 6),
     Design("6 against 6, same seed, only p50", 6, 6, quantiles=("p50",)),
     Design("6 pairs, a seed a pair", 6, 6, own_seeds=True),
     Design("8 pairs, a seed a pair", 8, 8, own_seeds=True),
+    Design("5 against 1, same seed", 5, 1),
     Design("10 against 1, same seed", 10, 1),
-    Design("10 against 10, same seed", 10, 10),
     Design("10 against 10, same seed, only p50 and p90", 10, 10, quantiles=("p50", "p90")),
 )
 STATED = "6 against 6, same seed"
+# What is promised is counted more closely: 3 of 100 and 5 of 100 can't be told apart by 100 pairs.
+STATED_TIMES = 4
 EFFECTS = (0.0, 0.02, 0.05, 0.10)
 
 
@@ -111,16 +114,18 @@ class Run:
         self.tokens = tokens
         self.gaps = gaps
         self.times = {"ttft": ttft, "ttfo": ttft * 1.5 * day["ttfo"] / day["ttft"], "tpot": tpot}
-        self.times["e2e"] = (ttft + tpot * tokens) * day["e2e"]
+        self.times["e2e"] = ttft + tpot * tokens  # made of times that have their day's noise already
         self.failed = rng.random(shape) < rng.gamma(0.5, 2 * ERRORS, (SESSIONS, 1))
 
     def slowed(self, slower: float) -> "Run":
         """The same run with every time longer by so much."""
         other = copy.copy(self)
+        other.__dict__.pop("figures", None)  # they were of these times
         other.times = {name: times * (1 + slower) for name, times in self.times.items()}
         other.gaps = self.gaps * (1 + slower)
         return other
 
+    @cached_property
     def figures(self) -> dict[Figure, Measured]:
         """What its summary would say."""
         values = {name: np.sort(times[~self.failed]) for name, times in self.times.items()}
@@ -192,6 +197,14 @@ class Drawn:
     baseline: list[Run]
     candidate: list[Run]
 
+    def summarised(self) -> "Drawn":
+        """The same with its figures made, and without the gaps, most of its memory, where figures are all it takes."""
+        for run in (*self.baseline, *self.candidate):
+            run.figures  # noqa: B018 - kept from here on
+            if self.design.baseline + self.design.candidate > 2:
+                run.gaps = run.gaps[:0]
+        return self
+
 
 def draw(design: Design, pair: int) -> Drawn:
     """The pair-th pair of sides; the same number gives the same."""
@@ -204,10 +217,19 @@ def draw(design: Design, pair: int) -> Drawn:
     return Drawn(design, [run(i) for i in range(design.baseline)], [run(i) for i in range(design.candidate)])
 
 
+def _slowed(figures: dict[Figure, Measured], slower: float) -> dict[Figure, Measured]:
+    """The figures of the same run with every time longer by so much, without measuring them again."""
+    factor = {"lower": 1 + slower, "higher": 1 / (1 + slower)}
+    return {
+        figure: Measured((one.value or 0.0) * factor[figure.better or "lower"]) if figure.scale == "ratio" else one
+        for figure, one in figures.items()
+    }
+
+
 def moved(drawn: Drawn, slower: float) -> dict[Figure, Moved]:
     """How far every figure has moved, by what `loadgen compare` moves them with."""
-    before = [run.figures() for run in drawn.baseline]
-    after = [run.slowed(slower).figures() for run in drawn.candidate]
+    before = [run.figures for run in drawn.baseline]
+    after = [_slowed(run.figures, slower) for run in drawn.candidate]
     if len(before) == len(after) == 1:
         one, other = drawn.baseline[0].played(1), drawn.candidate[0].slowed(slower).played(1)
         paired = are_paired(one, other)
@@ -281,13 +303,17 @@ def _runs(drawn: Drawn) -> tuple[list[Run], list[Run]]:
     return drawn.baseline, drawn.candidate
 
 
-def study(designs: Sequence[Design], effects: Sequence[float], pairs: int) -> list[Row]:
-    """Every design at every effect, on the same draws."""
-    rows = []
-    for design in designs:
-        drawn = [draw(design, pair) for pair in range(pairs)]
-        rows += [row(design, slower, drawn) for slower in effects]
-    return rows
+def study(design: Design, effects: Sequence[float], pairs: int) -> list[Row]:
+    """A design at every effect, on the same draws."""
+    drawn = [draw(design, pair).summarised() for pair in range(pairs)]
+    return [row(design, slower, drawn) for slower in effects]
+
+
+def whole_study(pairs: int) -> list[Row]:
+    """Every design, a process a core; the stated one on more pairs."""
+    counts = [pairs * (STATED_TIMES if design.name == STATED else 1) for design in DESIGNS]
+    with ProcessPoolExecutor() as pool:
+        return [one for rows in pool.map(study, DESIGNS, [EFFECTS] * len(DESIGNS), counts) for one in rows]
 
 
 def claims(rows: Sequence[Row]) -> list[tuple[str, bool]]:
@@ -339,10 +365,10 @@ def _line(cells: Sequence[str]) -> str:
 def main() -> int:
     """Run the study; 1 where a claim does not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=200, help="pairs of sides a design")
+    parser.add_argument("--pairs", type=int, default=100, help="pairs of sides a design")
     parser.add_argument("--out", type=Path, default=_HERE, help="folder for comparison.md and comparison.json")
     options = parser.parse_args()
-    rows = study(DESIGNS, EFFECTS, options.pairs)
+    rows = whole_study(options.pairs)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "comparison.md").write_text(markdown(rows), encoding="utf-8")
     (options.out / "comparison.json").write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
