@@ -96,7 +96,7 @@ def test_an_interrupted_run_is_judged_all_the_same(
 ) -> None:
     scenario = write_scenario(tmp_path, load=open_load(50, "60s"), slos=["ttft p50 < 1ms"])
     command = run(scenario, "--target", quick_server.url)
-    command.await_records(100)
+    command.await_records(100, timeout_s=40)
     command.signal(signal.SIGINT)
     finished = command.wait()
     assert finished.code == ExitCode.INTERRUPTED
