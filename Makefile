@@ -12,10 +12,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark lock schema clean
+.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark statistics comparison-study lock schema clean
 
 help: ## Print this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 bench: $(VENV)/.runtime ## Set up and run the quick start on the embedded simulator, about 30 s
 	@$(BIN)/loadgen run quickstart
@@ -47,6 +47,12 @@ wheel-smoke: $(VENV)/.dev ## Build the wheel from the sdist and run it in an emp
 
 benchmark: $(VENV)/.dev ## Measure loadgen itself: writes benchmarks/results.md and JSON
 	@$(BIN)/python -m benchmarks.run
+
+comparison-study: $(VENV)/.dev ## How often `compare` is wrong, in virtual time: writes benchmarks/comparison.md
+	@$(BIN)/python -m benchmarks.comparison
+
+statistics: $(VENV)/.dev ## The study of the intervals: minutes; writes benchmarks/statistics.md and JSON
+	@$(BIN)/python -m benchmarks.statistics
 
 schema: $(VENV)/.runtime ## Rewrite the JSON Schema of summary.json from its models
 	@$(BIN)/python -m loadgen.outputs.summary_json

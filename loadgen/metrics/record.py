@@ -17,7 +17,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """One turn. *_s are seconds; intended_s to end_s are offsets from the run's start, the others durations.
 
     A None was not measured. Gap quantiles are nearest rank over this turn's gaps, None below 2 (p50) or 100 (p99);
-    of a reply of over 4,096 chunks within 0.1 %.
+    of a reply of over 4,096 chunks within 0.1 %. itl_bins: the gaps counted by length, [bin, count, bin, count, ...],
+    bins of `gap_bins`; None where there are none.
     """
 
     run: str
@@ -42,6 +43,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     itl_p50_s: float | None
     itl_p99_s: float | None
     itl_max_s: float | None
+    itl_bins: list[int] | None
     reads: int
     input_tokens_asked: int | None
     input_tokens: int | None

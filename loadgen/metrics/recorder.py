@@ -14,6 +14,8 @@ import msgspec
 
 from loadgen.metrics.cost import Meter, bears_tokens, count_tokens
 from loadgen.metrics.counters import Counters
+from loadgen.metrics.gap_bins import bins_of, bins_of_counts
+from loadgen.metrics.goodput import Judge
 from loadgen.metrics.histogram import FOLD_AT, Histogram, PendingHistogram
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.record import Record, RecordLines
@@ -36,11 +38,12 @@ _METRICS: tuple[TurnMetric, ...] = get_args(TurnMetric)
 
 
 class _Gaps(NamedTuple):
-    """One turn's gap quantiles in ns."""
+    """One turn's gap quantiles in ns, and its gaps in bins."""
 
     p50: int | None
     p99: int | None
     longest: int | None
+    bins: list[int] | None
 
 
 class _Cell:
@@ -100,6 +103,7 @@ class Recorder:
         self._writes = writes
         self._worker = worker
         self._workloads = {name: index for index, name in enumerate(plan.workloads)}
+        self._judge = Judge(plan) if plan.limits else None
         self._origin_ns = 0
         self._bounds_ns: list[int] = []
         self._delta = _Delta()
@@ -160,8 +164,11 @@ class Recorder:
         cell.schedule_lag.values.append(max(0, m.taken_ns - m.intended_ns))
         if m.tool_wait_ns is not None:
             cell.tool_wait.values.append(m.tool_wait_ns)
+        good: bool | None = False
         if m.outcome == "ok":
             counters.ok += 1
+            if self._judge is not None:
+                good = self._judge.is_good(counters, m, tpot_ns)
             self._times(cell, m, gaps)
             if tpot_ns is not None:
                 cell.tpot.values.append(tpot_ns)
@@ -183,7 +190,7 @@ class Recorder:
         token_bearing, cost = bears_tokens(m), None
         if token_bearing:
             cost = count_tokens(counters, m, self._meter, (m.end_ns - self._origin_ns) / 1e9)
-        self._attribute(m, workload, token_bearing)
+        self._attribute(m, workload, token_bearing, good)
         if is_long:
             self._delta.long.append((cell, m, cost))
         else:
@@ -210,12 +217,17 @@ class Recorder:
             if len(itl.values) >= FOLD_AT:
                 itl.fold()
 
-    def _attribute(self, m: TurnMeasurement, workload: int, token_bearing: bool) -> None:
+    def _attribute(self, m: TurnMeasurement, workload: int, token_bearing: bool, good: bool | None) -> None:
         """Throughput: give completion, chunks and tokens to the stages during which they happened."""
         bounds, stamps = self._bounds_ns, m.chunk_stamps
         ended_in = bisect_right(bounds, m.end_ns) - 1
         if m.outcome == "ok" and 0 <= ended_in < len(bounds) - 1:
-            self._delta.cell(ended_in, workload).counters.window_ok += 1
+            ended = self._delta.cell(ended_in, workload).counters
+            ended.window_ok += 1
+            if good:
+                ended.window_good += 1
+            elif good is None:
+                ended.window_good_unknown += 1
         if not stamps:
             if token_bearing:
                 self._share(m, ended_in, workload, 0, 1.0)
@@ -282,6 +294,7 @@ class Recorder:
             itl_p50_s=None if gaps.p50 is None else gaps.p50 / 1e9,
             itl_p99_s=None if gaps.p99 is None else gaps.p99 / 1e9,
             itl_max_s=None if gaps.longest is None else gaps.longest / 1e9,
+            itl_bins=gaps.bins,
             reads=m.reads,
             input_tokens_asked=m.input_tokens_asked,
             input_tokens=m.input_tokens,
@@ -363,6 +376,7 @@ def _gap_quantiles(gaps: list[int]) -> _Gaps:
         p50=gaps[(n - 1) // 2] if n >= 2 else None,
         p99=gaps[(99 * n + 99) // 100 - 1] if n >= 100 else None,
         longest=gaps[-1] if n else None,
+        bins=bins_of(gaps) if n else None,
     )
 
 
@@ -383,4 +397,4 @@ def _long_gaps(cell: _Cell, m: TurnMeasurement) -> Generator[None, None, _Gaps]:
     whole = Histogram()
     if sparse := own.drain():
         whole.merge(sparse)
-    return _Gaps(p50=whole.quantile_ns(0.5), p99=whole.quantile_ns(0.99), longest=whole.max_ns)
+    return _Gaps(whole.quantile_ns(0.5), whole.quantile_ns(0.99), whole.max_ns, bins_of_counts(whole))

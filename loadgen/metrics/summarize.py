@@ -44,6 +44,15 @@ class _Blocks(TypedDict):
     cost: Cost
 
 
+class SoFar(msgspec.Struct, frozen=True, kw_only=True):
+    """The measured stages of a run that goes on: what the summary would say of them now."""
+
+    requests: Requests
+    throughput: Throughput
+    latency: Latency
+    generator: Generator
+
+
 class _Part:
     """One selection of the aggregate: the measured stages, one stage, or one workload in the measured stages."""
 
@@ -55,6 +64,7 @@ class _Part:
         self._window_s = window_s
         self._alone = workload is None or len(aggregate.plan.workloads) == 1
         self._stage, self._workload = stage, workload
+        self._limited = any(limit.applies_to(stage, workload) for limit in aggregate.plan.limits)
         self.counters = aggregate.counted(stage=stage, workload=workload)
 
     def dist(self, metric: Metric) -> Dist | None:
@@ -65,8 +75,10 @@ class _Part:
 
     def blocks(self) -> _Blocks:
         return {
-            "requests": _requests(self.counters, Censored(self._count("ttft_censored"), self._count("e2e_censored"))),
-            "throughput": _throughput(self.counters, self._window_s),
+            "requests": _requests(
+                self.counters, Censored(self._count("ttft_censored"), self._count("e2e_censored")), self._limited
+            ),
+            "throughput": _throughput(self.counters, self._window_s, self._limited),
             "latency": Latency(
                 ttft_s=self.dist("ttft"),
                 ttfo_s=self.dist("ttfo"),
@@ -105,7 +117,7 @@ def summarize(
     missing are added to `run`. The SLOs are listed, not judged.
     """
     plan = aggregate.plan
-    reached = [max(0.0, min(stage.end_s, ended_s) - stage.start_s) for stage in plan.stages]
+    reached = _reached(aggregate, ended_s)
     window_s = sum(reached[index] for index in plan.measured)
     whole = _Part(aggregate, costs, window_s, None, None)
     generator = _certified(aggregate, whole, invalid)
@@ -127,6 +139,24 @@ def summarize(
         },
         **whole.blocks(),
     )
+
+
+def so_far(aggregate: Aggregate, now_s: float) -> SoFar:
+    """What the measured stages have shown `now_s` seconds after the start, by the summary's own definitions."""
+    reached = _reached(aggregate, now_s)
+    part = _Part(aggregate, NO_COSTS, sum(reached[index] for index in aggregate.plan.measured), None, None)
+    blocks = part.blocks()
+    return SoFar(
+        requests=blocks["requests"],
+        throughput=blocks["throughput"],
+        latency=blocks["latency"],
+        generator=_certified(aggregate, part, ()),
+    )
+
+
+def _reached(aggregate: Aggregate, ended_s: float) -> list[float]:
+    """How many seconds of each stage the run got through."""
+    return [max(0.0, min(stage.end_s, ended_s) - stage.start_s) for stage in aggregate.plan.stages]
 
 
 def _stage(part: _Part, name: str, measured: bool) -> StageSummary:
@@ -161,8 +191,9 @@ def _certified(aggregate: Aggregate, whole: _Part, invalid: Sequence[str]) -> Ge
     )
 
 
-def _requests(counters: Counters, censored: Censored) -> Requests:
-    judged = counters.ok + counters.failed
+def _requests(counters: Counters, censored: Censored, limited: bool) -> Requests:
+    judged, wanted = counters.ok + counters.failed, counters.ok + counters.failed + counters.dropped
+    good = counters.good if limited and not counters.good_unknown else None
     return Requests(
         scheduled=counters.sent + counters.dropped,
         sent=counters.sent,
@@ -175,10 +206,12 @@ def _requests(counters: Counters, censored: Censored) -> Requests:
         retries=counters.retries,
         tool_calls=counters.tool_calls,
         censored=censored,
+        good=good,
+        goodput=None if good is None else _ratio(good, wanted),
     )
 
 
-def _throughput(counters: Counters, window_s: float) -> Throughput:
+def _throughput(counters: Counters, window_s: float, limited: bool) -> Throughput:
     def rate(total: float, unknown: int = 0) -> float | None:
         return total / window_s if window_s > 0 and not unknown else None
 
@@ -191,7 +224,7 @@ def _throughput(counters: Counters, window_s: float) -> Throughput:
         output_tokens_per_s=rate(counters.window_output, counters.window_output_unknown),
         output_tokens_per_s_known=rate(counters.window_output),
         chunks_per_s=rate(counters.window_chunks),
-        goodput_requests_per_s=None,
+        goodput_requests_per_s=rate(counters.window_good, counters.window_good_unknown) if limited else None,
     )
 
 

@@ -58,7 +58,14 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SloResult(msgspec.Struct, frozen=True):
-    """One service level objective and what became of it."""
+    """One service level objective and what became of it.
+
+    estimate, ci_low, ci_high and limit: in `unit` (s, share, 1/s, the cost's currency, or the quality's own unit). A
+    bound is None where the sample says nothing on that side, and both are where the figure is a fact of this run
+    (`max`), whose confidence is None too. n: what was judged by: turns, gaps, completions. samples_needed: about how
+    many more of them would decide it; None where it is decided, or where no number is known to. reason: why it is
+    inconclusive or was not judged, or what else the reader must know.
+    """
 
     expression: str
     estimate: float | None = None
@@ -67,13 +74,21 @@ class SloResult(msgspec.Struct, frozen=True):
     confidence: float | None = None
     n: int | None = None
     outcome: Literal["pass", "fail", "inconclusive", "not_judged"] = "not_judged"
+    samples_needed: int | None = None
+    reason: str | None = None
+    limit: float | None = None
+    unit: str | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The run's outcome; `invalid` where the generator was the bottleneck, `none` where no SLO was judged."""
+    """The run's outcome; `invalid` where the generator was the bottleneck, `none` where the scenario states no SLO.
+
+    notes: what bears on it as a whole: a queue that grew, records that were lost, a load that was ended early.
+    """
 
     outcome: Literal["pass", "fail", "inconclusive", "invalid", "none"]
     slos: list[SloResult]
+    notes: list[str] = []
 
 
 class Generator(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +124,8 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
     """scheduled = sent + dropped; sent = ok + failed + cancelled. error_rate = failed / (ok + failed).
 
     errors: failed turns by outcome class. retries: attempts beyond a turn's first, which count as no turn of their own.
+    good: ok turns that met every per-turn limit of the SLOs that applies to them; goodput = good / (scheduled -
+    cancelled). Both are None where no limit applies, and where a turn could not be held against one.
     """
 
     scheduled: int
@@ -122,6 +139,8 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
     retries: int
     tool_calls: int
     censored: Censored
+    good: int | None = None
+    goodput: float | None = None
 
 
 class Throughput(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,6 +243,23 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[list[str | float | int | None]] | msgspec.UnsetType = msgspec.UNSET
 
 
+class Steadiness(msgspec.Struct, frozen=True, kw_only=True):
+    """What the search for a steady state found in one measured stage; only where the scenario states SLOs.
+
+    steady: false where the queue grew; None where too few turns ended to tell, or MSER-5 cuts all of them. cut_s,
+    cut_turns: how much at the stage's beginning MSER-5 takes for transient (of its end-to-end times, by intended time).
+    backlog_per_s: the slope of the turns in flight; growing: whether it is a queue that grows, which only open loop at
+    a constant level can tell (else None).
+    """
+
+    steady: bool | None
+    n: int
+    cut_s: float | None
+    cut_turns: int | None
+    backlog_per_s: float | None
+    growing: bool | None
+
+
 class StageSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The blocks of one stage, measured or not."""
 
@@ -236,6 +272,7 @@ class StageSummary(msgspec.Struct, frozen=True, kw_only=True):
     service: Service
     tokens: Tokens
     cost: Cost
+    steady: Steadiness | None = None
 
 
 class WorkloadSummary(msgspec.Struct, frozen=True, kw_only=True):

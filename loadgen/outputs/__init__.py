@@ -2,7 +2,8 @@
 
     run_folder    the one place that writes files        console   live lines and the final table
     summary_json  summary.json and its JSON Schema       hlog      HdrHistogram logs
+    html          report.html                            markdown  report.md, for a pull request
+    junit         junit.xml, for a CI server             report    all three, of a run or of its folder
 
-An HTML and a Markdown report, JUnit and Prometheus each have their place here as a module of that name: a function
-of the Summary (Prometheus: of the Aggregate), written through the run folder.
+Prometheus has its place here as a module of that name: a function of the Aggregate, written through the run folder.
 """

@@ -5,7 +5,7 @@ with gevent's hub): the caller calls `update()`. Where the output is no terminal
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,11 +19,21 @@ from rich.text import Text
 from loadgen.metrics.histogram import Dist
 from loadgen.metrics.live import LiveView
 from loadgen.metrics.plan import RunPlan
-from loadgen.metrics.summary import Cost, Latency, Summary, Tokens, WorkloadSummary
+from loadgen.metrics.summary import Cost, Latency, SloResult, Summary, Tokens, Verdict, WorkloadSummary
 
 PLAIN_EVERY_S = 5.0
 NOT_MEASURED = "–"
-_LATENCIES = (("ttft_s", "TTFT"), ("ttfo_s", "TTFO"), ("itl_s", "ITL"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))
+LATENCIES = (("ttft_s", "TTFT"), ("ttfo_s", "TTFO"), ("itl_s", "ITL"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))
+
+
+_STYLES = {
+    "pass": "bold green",
+    "fail": "bold red",
+    "inconclusive": "bold yellow",
+    "invalid": "bold red",
+    "not_judged": "dim",
+    "none": "",
+}
 
 
 class ReportConsole(Console):
@@ -67,7 +77,7 @@ class LiveConsole:
             self._console.print(" | ".join(self._parts(view)), soft_wrap=True, markup=False, highlight=False)
 
     def _parts(self, view: LiveView) -> list[str]:
-        errors = f"{view.failed} failed" + (f" ({_counts(view.failures)})" if view.failures else "")
+        errors = f"{view.failed} failed" + (f" ({counts(view.failures)})" if view.failures else "")
         return [
             f"{view.elapsed_s:.0f}/{self._total_s:.0f} s {view.stage or ('drain' if view.elapsed_s > 0 else 'start')}",
             f"{view.requests_per_s:.1f} req/s, {view.in_flight} in flight, {view.sessions_active} sessions",
@@ -76,7 +86,7 @@ class LiveConsole:
             f"{number(view.tokens_per_s)} tokens/s, {number(view.chunks_per_s)} chunks/s",
             f"{view.ok} ok, {errors}, {view.dropped} dropped",
             f"generator lag p99 {duration(view.schedule_lag_p99_s)}, loop p99 {duration(view.loop_lag_p99_s)}, "
-            f"cpu {percent(view.cpu_ratio)}, {_workers(view.workers)}",
+            f"cpu {percent(view.cpu_ratio)}, {workers(view.workers)}",
         ]
 
     def _panel(self, view: LiveView) -> Group:
@@ -95,26 +105,30 @@ def print_summary(summary: Summary, console: Console, folder: Path | None = None
     run = summary.run
     console.print(
         f"\n[bold]{escape(run.scenario)}[/] · {escape(run.model)} at {escape(run.target)} · "
-        f"{run.duration_s:.1f} s · {_workers(run.workers)} · seed {run.seed}",
+        f"{run.duration_s:.1f} s · {workers(run.workers)} · seed {run.seed}",
         highlight=False,
     )
     console.print(_request_table(summary))
     console.print(_latency_table(summary))
     if summary.requests.errors:
-        console.print(f"Failed: {_counts(summary.requests.errors)}", style="red", markup=False, highlight=False)
+        console.print(f"Failed: {counts(summary.requests.errors)}", style="red", markup=False, highlight=False)
     if retries := summary.requests.retries:
         console.print(
             f"Retries: {retries}, within the turns above; latency runs from their intended times", style="yellow"
         )
     for line in (*_size_lines(summary.tokens), *_cost_lines(summary.cost)):
         console.print(line, markup=False, highlight=False)
-    for line in (*_certificate_lines(summary), *_verdict_lines(summary), *(f"Note: {note}" for note in run.notes)):
+    for line in _certificate_lines(summary):
         console.print(line, style=_style(line), markup=False, highlight=False)
+    for part in _verdict_parts(summary.verdict):
+        console.print(part, highlight=False)
+    for note in run.notes:
+        console.print(f"Note: {note}", style="yellow", markup=False, highlight=False)
     if folder is not None:
         console.print(f"Run folder: {folder}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _parts_of(summary: Summary) -> list[tuple[str, Summary | WorkloadSummary]]:
+def parts_of(summary: Summary) -> list[tuple[str, Summary | WorkloadSummary]]:
     """The workloads and their total; a workload that is alone is the total."""
     named: list[tuple[str, Summary | WorkloadSummary]] = list(summary.workloads.items())
     return [*named, ("total", summary)] if len(named) > 1 else [(name, summary) for name, _ in named]
@@ -125,14 +139,14 @@ def _request_table(summary: Summary) -> Table:
     table.add_column("workload", overflow="fold", max_width=24)
     for header in ("sent", "ok", "failed", "cut off", "dropped", "req/s", "tokens/s in", "tokens/s out"):
         table.add_column(header, justify="right", no_wrap=True)
-    for name, part in _parts_of(summary):
+    for name, part in parts_of(summary):
         requests, throughput = part.requests, part.throughput
         table.add_row(
             escape(name),
             *map(str, (requests.sent, requests.ok, requests.failed, requests.cancelled, part.generator.dropped)),
             number(throughput.requests_per_s),
-            _rate(throughput.input_tokens_per_s, throughput.input_tokens_per_s_known),
-            _rate(throughput.output_tokens_per_s, throughput.output_tokens_per_s_known),
+            rate(throughput.input_tokens_per_s, throughput.input_tokens_per_s_known),
+            rate(throughput.output_tokens_per_s, throughput.output_tokens_per_s_known),
         )
     return table
 
@@ -143,14 +157,15 @@ def _latency_table(summary: Summary) -> Table:
     table.add_column("", no_wrap=True)
     for header in ("mean", "p50", "p90", "p99", "max", "n"):
         table.add_column(header, justify="right", no_wrap=True)
-    for name, part in _parts_of(summary):
-        for row, (label, dist) in enumerate(_dists(part.latency)):
+    for name, part in parts_of(summary):
+        for row, (label, dist) in enumerate(dists(part.latency)):
             table.add_row(escape(name) if row == 0 else "", label, *_cells(dist))
     return table
 
 
-def _dists(latency: Latency) -> Iterable[tuple[str, Dist | None]]:
-    return ((label, getattr(latency, field)) for field, label in _LATENCIES)
+def dists(latency: Latency) -> Iterable[tuple[str, Dist | None]]:
+    """Each latency's short name and distribution, in the order in which they are always shown."""
+    return ((label, getattr(latency, field)) for field, label in LATENCIES)
 
 
 def _cells(dist: Dist | None) -> list[str]:
@@ -177,22 +192,24 @@ def _cost_lines(cost: Cost) -> list[str]:
     lines = []
     if cost.currency is not None:
         unknown = f", {cost.unknown_turns} turns of unknown cost" if cost.unknown_turns else ""
-        each = f"{_money(cost.per_1k_requests)} per 1,000 requests, {_money(cost.per_1m_output_tokens)} per million out"
-        lines.append(f"Cost: {_total(cost)} {cost.currency}; {each}{unknown}")
+        each = f"{money(cost.per_1k_requests)} per 1,000 requests, {money(cost.per_1m_output_tokens)} per million out"
+        lines.append(f"Cost: {total(cost)} {cost.currency}; {each}{unknown}")
     if cost.hardware is not None and cost.unknown_turns is not None:
         lines.append(
-            f"Hardware: {_money(cost.hardware.total)} USD; {_money(cost.hardware.per_1m_tokens)} per million tokens"
+            f"Hardware: {money(cost.hardware.total)} USD; {money(cost.hardware.per_1m_tokens)} per million tokens"
         )
     return lines
 
 
-def _total(cost: Cost) -> str:
+def total(cost: Cost) -> str:
+    """What the run cost, or between what and what, without its currency."""
     if cost.total is not None:
-        return _money(cost.total)
-    return f"{_money(cost.total_low)} to {_money(cost.total_high)}"
+        return money(cost.total)
+    return f"{money(cost.total_low)} to {money(cost.total_high)}"
 
 
-def _money(value: float | None) -> str:
+def money(value: float | None) -> str:
+    """An amount with 4 digits, or to the cent from 100 on; a dash where it is not known."""
     return NOT_MEASURED if value is None else f"{value:,.2f}" if value >= 100 else f"{value:.4g}"
 
 
@@ -210,32 +227,49 @@ def _p99(dist: Dist | None) -> str:
     return duration(None if dist is None else dist.p99)
 
 
-def _verdict_lines(summary: Summary) -> list[str]:
-    slos = summary.verdict.slos
-    if not slos:
-        return [f"Verdict: {summary.verdict.outcome} (the scenario states no SLO)"]
-    lines = [f"Verdict: {summary.verdict.outcome}"]
-    return [*lines, *(f"  {slo.expression}: {slo.outcome.replace('not_judged', 'not judged yet')}" for slo in slos)]
+def _verdict_parts(verdict: Verdict) -> Iterator[Text | Table]:
+    """A table of the SLOs, and below it why any of them is undecided."""
+    said = Text.assemble("Verdict: ", (verdict.outcome, _STYLES[verdict.outcome]))
+    if not verdict.slos:
+        yield said + Text(" (the scenario states no SLO)")
+        return
+    yield said
+    table = Table(box=None, padding=(0, 1))
+    table.add_column("SLO", overflow="fold")
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("estimate", justify="right", no_wrap=True)
+    table.add_column("interval")
+    table.add_column("n", justify="right", no_wrap=True)
+    for slo in verdict.slos:
+        outcome = Text(slo.outcome.replace("_", " "), style=_STYLES[slo.outcome])
+        n = "" if slo.n is None else f"{slo.n:,}"
+        table.add_row(escape(slo.expression), outcome, in_unit(slo.estimate, slo.unit), interval(slo), n)
+    yield table
+    # Of an invalid run the certificate above has said why nothing is judged.
+    told = [slo for slo in verdict.slos if slo.reason is not None and slo.outcome != "not_judged"]
+    yield from (Text(f"  {slo.expression}: {slo.reason}") for slo in told)
+    yield from (Text(f"  Note: {note}", style="yellow") for note in verdict.notes)
 
 
 def _style(line: str) -> str:
-    if "INVALID" in line or line.startswith("Verdict: invalid"):
-        return "bold red"
-    return "yellow" if line.startswith("Note:") else ""
+    return "bold red" if "INVALID" in line else ""
 
 
-def _workers(count: int) -> str:
+def workers(count: int) -> str:
+    """`1 worker`, `2 workers`."""
     return f"{count} worker" if count == 1 else f"{count} workers"
 
 
-def _rate(value: float | None, known: float | None) -> str:
+def rate(value: float | None, known: float | None) -> str:
+    """A rate, or what it is at least where a part of it is unknown."""
     if value is None and known:
         return f"≥{number(known)}"
     return number(value)
 
 
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+def counts(found: dict[str, int]) -> str:
+    """`name number, ...`, by name."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(found.items()))
 
 
 def number(value: float | None) -> str:
@@ -248,6 +282,32 @@ def number(value: float | None) -> str:
 def percent(ratio: float | None) -> str:
     """A share as a percentage; a dash where it was not measured."""
     return NOT_MEASURED if ratio is None else f"{ratio:.0%}"
+
+
+def in_unit(value: float | None, unit: str | None) -> str:
+    """A figure of an SLO in its unit (s, share, 1/s, a currency); a dash where it was not measured."""
+    if value is None:
+        return NOT_MEASURED
+    if unit == "s":
+        return duration(value) if value >= 0 else f"-{duration(-value)}"
+    if unit == "share":
+        # Two decimals tell 99.95% from 100%; a small error rate needs its own digits.
+        return f"{100 * value:.3g}%" if abs(value) < 0.01 else f"{value:.2%}"
+    if unit == "1/s":
+        return f"{number(value)}/s"
+    return f"{money(value)} {unit or ''}".rstrip()
+
+
+def interval(slo: SloResult) -> str:
+    """The interval of an SLO's figure; a side on which the sample says nothing is left open."""
+    if slo.confidence is None or (slo.ci_low is None and slo.ci_high is None):
+        return NOT_MEASURED
+    low, high = in_unit(slo.ci_low, slo.unit), in_unit(slo.ci_high, slo.unit)
+    if slo.ci_low is None or slo.ci_high is None:
+        between = f"at most {high}" if slo.ci_low is None else f"at least {low}"
+    else:
+        between = f"{low} to {high}"
+    return f"{between} ({100 * slo.confidence:.3g}%)"
 
 
 def duration(seconds: float | None) -> str:

@@ -78,6 +78,20 @@ class RunFolder:
             return folder
         raise AssertionError("numbers do not end")
 
+    @classmethod
+    def existing(cls, path: Path) -> "RunFolder":
+        """A folder that may hold files, to write further whole files into. Raises UsageError where it can't be made."""
+        folder = cls.__new__(cls)
+        folder._rotate_bytes, folder._keep, folder._rotated = None, 1, 0
+        folder._made = folder._made_parent = False
+        folder.path, folder.problems = path, []
+        folder._records_bytes, folder._records_whole = 0, False  # its records are complete
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cant_make(path, error) from error
+        return folder
+
     def append_records(self, member: bytes) -> None:
         """Append one complete gzip member of records and flush.
 

@@ -13,11 +13,11 @@ def describe(loaded: LoadedScenario) -> str:
     lines = [
         f"{loaded.path}: valid",
         f"  scenario   {scenario.name}" + (f": {scenario.description.strip()}" if scenario.description else ""),
-        f"  target     {_without_user(scenario.target.base_url)}, model {scenario.target.model}",
+        f"  target     {without_user(scenario.target.base_url)}, model {scenario.target.model}",
         f"  workloads  {', '.join(shares)}",
         f"  arrivals   {scenario.load.arrivals}, seed {scenario.seed}, grace {format_duration(scenario.load.grace_s)}",
         *(f"  stage      {_stage(scenario.load, stage)}" for stage in scenario.load.stages),
-        *(f"  slo        {slo}" for slo in scenario.slos),
+        *(f"  slo        {slo.text}{', ends the run early' if slo.abort else ''}" for slo in scenario.objectives),
     ]
     return "\n".join(lines)
 
@@ -31,7 +31,8 @@ def _stage(load: Load, stage: StageSpec) -> str:
     return f"{stage.name}: {format_duration(stage.duration_s)} at {shown}" + ("" if stage.measure else ", not measured")
 
 
-def _without_user(base_url: str | None) -> str:
+def without_user(base_url: str | None) -> str:
+    """A base URL for showing: without its user part, which may hold a password; None is the embedded simulator."""
     if base_url is None:
         return "the embedded simulator"
     scheme, _, rest = base_url.partition("://")

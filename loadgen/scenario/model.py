@@ -15,9 +15,11 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from loadgen.prices import FlatPrices, PriceList, Prices
-from loadgen.scenario.quantities import parse_count, parse_number, shown
+from loadgen.scenario.quantities import parse_count, parse_flag, parse_number, shown
 from loadgen.scenario.records import Records, RecordsSpec
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
+from loadgen.scenario.slos import Slo
+from loadgen.scenario.stated import SloSpec, slo_problems
 
 SHIPPED_CORPORA = ("python-docs", "python-source")
 
@@ -61,15 +63,6 @@ def _refuse(title: str, problems: Iterable[Problem]) -> None:
     ]
     if details:
         raise ValidationError.from_exception_data(title, details)
-
-
-def _flag(value: Any) -> Any:
-    # pydantic would also take 1, "on" and "y", which a reader of the file can't tell from a number or a name.
-    if isinstance(value, str) and value in ("true", "false"):
-        return value == "true"
-    if not isinstance(value, bool):
-        raise ValueError(f"{shown(value)} is neither true nor false; accepted: true, false")
-    return value
 
 
 def _base_url(url: str) -> str:
@@ -141,7 +134,7 @@ Text = Annotated[str, Field(min_length=1)]
 # They become file names, metric labels and steps of a --set path, which is cut at dots and takes numbers for indexes.
 Label = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=60)]
 RunLabel = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
+Flag = Annotated[bool, BeforeValidator(parse_flag)]
 Number = Annotated[float, BeforeValidator(parse_number)]
 Count = Annotated[int, BeforeValidator(parse_count)]
 PositiveCount = Annotated[Count, Field(ge=1)]
@@ -452,7 +445,7 @@ class Scenario(Part):
     request: RequestOptions = Field(default_factory=RequestOptions)
     workloads: Annotated[tuple[WorkloadSpec, ...], BeforeValidator(some)]
     load: Load
-    slos: tuple[Text, ...] = ()
+    slos: tuple[SloSpec, ...] = ()
     prices: Annotated[Prices, BeforeValidator(_prices)] | None = None
     hardware: Hardware | None = None
     budget: Budget | None = None
@@ -468,8 +461,24 @@ class Scenario(Part):
             problems.append(Problem(("load", "arrivals"), what))
         if self.budget is not None:
             problems.extend(_budget_problems(self.prices, self.hardware))
+        problems.extend(
+            Problem(("slos", index), what)
+            for index, what in slo_problems(
+                self.slos,
+                stages=[stage.name for stage in self.load.stages if stage.measure],
+                workloads=[workload.name for workload in self.workloads],
+                streamed=self.request.stream,
+                priced=self.prices is not None or self.hardware is not None,
+                recorded=self.records.sample > 0,
+            )
+        )
         _refuse("scenario", problems)
         return self
+
+    @property
+    def objectives(self) -> tuple[Slo, ...]:
+        """What is good enough, presets spelled out, in the order of the file."""
+        return tuple(slo for spec in self.slos for slo in spec.objectives)
 
 
 def scenario_to_json(scenario: Scenario) -> bytes:

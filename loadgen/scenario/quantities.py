@@ -81,6 +81,16 @@ def parse_number(value: object) -> float:
     return number
 
 
+def parse_flag(value: object) -> bool:
+    """Whether `value` is true: a YAML boolean, or (from the environment) its name as text. Raises ValueError."""
+    # pydantic would also take 1, "on" and "y", which a reader of the file can't tell from a number or a name.
+    if isinstance(value, str) and value in ("true", "false"):
+        return value == "true"
+    if not isinstance(value, bool):
+        raise ValueError(f"{shown(value)} is neither true nor false; accepted: true, false")
+    return value
+
+
 def format_duration(seconds: float) -> str:
     """The shortest text that `parse_duration` reads back as exactly `seconds`."""
     for unit, size in reversed(_SECONDS.items()):

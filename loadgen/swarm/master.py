@@ -17,6 +17,7 @@ from loadgen.swarm import messages
 from loadgen.swarm.conductor import Conductor
 from loadgen.swarm.locust_swarm import LocustSwarm, fill_locust_stats
 from loadgen.swarm.run import Run
+from loadgen.swarm.web_tab import add_tab
 
 # Arrivals of an open loop are dealt over this many permits a worker: enough that those of a worker that is lost
 # spread evenly over the others, few enough to cost nothing.
@@ -47,6 +48,7 @@ class Master:
         runner.register_message(messages.HELLO, self._on_hello)
         environment.events.test_stopping.add_listener(self._on_stopping)  # type: ignore[no-untyped-call]
         environment.events.spawning_complete.add_listener(self._on_spawned)  # type: ignore[no-untyped-call]
+        add_tab(environment, lambda: self._run)
 
     def new_run(
         self, loaded: LoadedScenario, base_url: str, *, permits: int, out: Path | None, command: tuple[str, ...]

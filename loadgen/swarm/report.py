@@ -15,6 +15,7 @@ from loadgen.outputs.run_folder import RunFolder
 from loadgen.outputs.summary_json import NAME, to_json, write_summary
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.swarm.conductor import Conductor
+from loadgen.swarm.judging import Judging
 from loadgen.swarm.losses import loss_note
 
 
@@ -27,7 +28,7 @@ def write_inputs(folder: RunFolder, loaded: LoadedScenario, ahead: Ahead, comman
     write_environment(folder, facts | {name: msgspec.to_builtins(part) for name, part in found.items()})
 
 
-def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, notes: list[str]) -> Summary:
+def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, judging: Judging, notes: list[str]) -> Summary:
     """What came out: summary.json and histograms.hlog; the records are there already. notes: for run.notes."""
     invalid = ["every worker was lost, and the load with them"] if conductor.deserted else []
     scenario, aggregate, findings = conductor.scenario, conductor.aggregate, ahead.findings
@@ -49,8 +50,14 @@ def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, notes: 
         losses=losses,
     )
     summary = summarize(
-        aggregate, info, slos=scenario.slos, ended_s=conductor.load_ended_s, invalid=invalid, costs=ahead.basis
+        aggregate,
+        info,
+        slos=[slo.text for slo in scenario.objectives],
+        ended_s=conductor.load_ended_s,
+        invalid=invalid,
+        costs=ahead.basis,
     )
+    summary = judging.judge(summary, conductor, ahead)
     folder.release()
     if not write_summary(folder, summary) and folder.rescue(NAME, to_json(summary)) is None:
         # The figures are what a run is for: better among the console's lines than nowhere.

@@ -13,19 +13,24 @@ import gevent
 from gevent.event import Event
 
 from loadgen.engine.ahead import Ahead, look_ahead_or_error
-from loadgen.errors import ExitCode, LoadgenError, UsageError, worst
+from loadgen.errors import ExitCode, LoadgenError, UsageError, code_of, explained, worst
 from loadgen.metrics.snapshot import Snapshot
 from loadgen.metrics.spending import Spending
 from loadgen.metrics.summary import Summary
 from loadgen.outputs.console import LiveConsole, ReportConsole, print_summary
+from loadgen.outputs.material import Material
+from loadgen.outputs.report import write_reports
 from loadgen.outputs.run_folder import RunFolder
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.swarm.conductor import Conductor, WorkerFailedError
+from loadgen.swarm.judging import Judging
 from loadgen.swarm.members import Swarm
 from loadgen.swarm.report import write_inputs, write_results
 
 _REDRAW_S = 0.25
 _JOIN_TIMEOUT_S = 60.0
+# Reports of so many turns take a second or more: that is said, so that nobody takes it for hanging.
+_MANY_TURNS = 50_000
 _BY_AIOHTTP = "measured by the aiohttp transport: its stamps are taken as coroutines wake, later than at the socket"
 
 
@@ -77,10 +82,12 @@ class Run:
         self._codes: list[ExitCode] = []
         self._notes: list[str] = []
         self._on_snapshot = on_snapshot
+        self._judging = Judging(loaded.scenario)
         self.permits = permits
         run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"
         self.conductor = Conductor(swarm, loaded.scenario, run_id, permit_count=permits, on_snapshot=self._keep)
         self.summary: Summary | None = None
+        self.failure: str | None = None  # what kept it from beginning, or ended it, as the user was told
 
     @property
     def exit_code(self) -> ExitCode:
@@ -96,6 +103,11 @@ class Run:
     def ended(self) -> bool:
         """Whether everything is written and shown."""
         return self._ended.is_set()
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._folder.path
 
     def interrupt(self, *, at_once: bool = False) -> None:
         """Ctrl-C: the first ends the load and drains, the second (or at_once) cuts off what is in flight."""
@@ -124,6 +136,7 @@ class Run:
         except LoadgenError as error:
             self._errors.print(f"error: {error}", markup=False, style="bold red", soft_wrap=True)
             self._codes.append(error.exit_code)
+            self.failure = str(error)
         self._conducted = True
 
     def end(self) -> None:
@@ -152,13 +165,22 @@ class Run:
             self._notes.append(f"the load was ended early, to stay within the budget of {self._spending.limit:g} USD")
         if self._interrupts and early:
             self._notes.append("interrupted: the load ended before its schedule did")
-        self.summary = write_results(self._folder, self.conductor, self._ahead, self._notes)
-        if not self.summary.generator.valid:
-            self._codes.append(ExitCode.INVALID_RUN)
+        self.summary = write_results(self._folder, self.conductor, self._ahead, self._judging, self._notes)
+        self._codes.append(code_of(self.summary.verdict.outcome))
         print_summary(self.summary, self._console, self._folder.path)
+        self._report(self.summary)
         self._tell_problems()
         if self._folder.problems:
             self._codes.append(ExitCode.BAD_INPUT)
+        if (line := explained(self.exit_code)) is not None:
+            self._say(line)
+
+    def _report(self, summary: Summary) -> None:
+        """report.html and the others, from what is in the folder by now."""
+        turns = sum(stage.requests.sent for stage in summary.stages)
+        if turns > _MANY_TURNS:
+            self._say(f"writing the reports of {turns:,} turns")
+        write_reports(self._folder, Material(self._folder.path, summary))
 
     def _wait_for_workers(self, count: int) -> None:
         deadline = time.monotonic() + _JOIN_TIMEOUT_S
@@ -228,6 +250,9 @@ class Run:
                 if self._spending is not None and self._spending.exhausted(conductor.aggregate, conductor.elapsed_s):
                     self._budget_ended = True
                     return
+                if self._judging.failed(conductor):
+                    self._live.say("an SLO that ends the run has failed: no more load, draining")
+                    return
                 self._show()
 
     def _drain(self) -> None:
@@ -271,6 +296,7 @@ class Run:
 
     def _keep(self, snapshot: Snapshot) -> None:
         self._folder.append_records(snapshot.records)
+        self._judging.add(snapshot.records)
         self._tell_problems()
         self._on_snapshot(snapshot, self.conductor)
 

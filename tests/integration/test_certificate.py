@@ -14,7 +14,7 @@ from tests.support.command import Command, open_load, write_scenario
 def test_a_generator_that_is_stopped_again_and_again_is_invalid(
     run: Callable[..., Command], tmp_path: Path, scripted_server: ScriptedServer
 ) -> None:
-    scenario = write_scenario(tmp_path, load=open_load(50, "3s"))
+    scenario = write_scenario(tmp_path, load=open_load(50, "3s"), slos=["ttft p50 < 9s", "e2e p50 < 1ms"])
     command = run(scenario, "--target", scripted_server.url)
     command.await_records(1)
     (worker,) = command.pids("worker")
@@ -40,7 +40,11 @@ def test_a_generator_that_is_stopped_again_and_again_is_invalid(
     assert not generator["valid"]
     assert any("schedule lag p99" in reason for reason in generator["reasons"])
     assert any("loop lag p99" in reason for reason in generator["reasons"])
-    assert finished.summary["verdict"]["outcome"] == "invalid"
+    verdict = finished.summary["verdict"]
+    assert verdict["outcome"] == "invalid"
+    # Neither the one that would hold nor the one that would not: these figures are not the target's alone.
+    assert [slo["outcome"] for slo in verdict["slos"]] == ["not_judged", "not_judged"]
+    assert "Exit code 4: an invalid run" in finished.output
     assert "invalid" in finished.output.lower()
     # Late is not lost: every arrival was still sent, and its latency counts from when it was due.
     assert finished.summary["requests"]["sent"] == 150

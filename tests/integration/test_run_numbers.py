@@ -63,7 +63,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
 def test_it_ends_and_leaves_every_file(measured: Measured) -> None:
     assert measured.finished.completed, measured.finished.output
     names = {path.name for path in measured.finished.run.iterdir()}
-    assert names == {"summary.json", "records.jsonl.gz", "histograms.hlog", "scenario.yaml", "environment.json"}
+    written = {"summary.json", "records.jsonl.gz", "histograms.hlog", "scenario.yaml", "environment.json"}
+    assert names == written | {"report.html", "report.md", "junit.xml"}
 
 
 def test_the_summary_is_of_its_schema(measured: Measured) -> None:
@@ -72,10 +73,15 @@ def test_the_summary_is_of_its_schema(measured: Measured) -> None:
     assert to_json(read_summary(path)) == path.read_bytes()
 
 
-def test_slos_are_listed_as_not_judged(measured: Measured) -> None:
+def test_the_verdict_is_on_the_figures_of_the_summary(measured: Measured) -> None:
     (slo,) = measured.summary["verdict"]["slos"]
-    assert (slo["expression"], slo["outcome"]) == ("ttft p99 < 2s", "not_judged")
-    assert "not judged" in measured.finished.output
+    ttft = measured.summary["latency"]["ttft_s"]
+    assert (slo["expression"], slo["n"], slo["estimate"]) == ("ttft p99 < 2s", ttft["n"], ttft["p99"])
+    good = sum(record["outcome"] == "ok" and record["ttft_s"] < 2 for record in measured.steady)
+    assert measured.summary["requests"]["good"] == good
+    ended = [record for record in measured.records if WARMUP_S <= record["end_s"] < END_S and record["ttft_s"] < 2]
+    rate = len(ended) / (END_S - WARMUP_S)
+    assert measured.summary["throughput"]["goodput_requests_per_s"] == pytest.approx(rate)
 
 
 def test_the_server_answered_just_the_turns_that_are_recorded(measured: Measured) -> None:

@@ -19,10 +19,11 @@ from typing import Any
 
 import yaml
 
-from loadgen.errors import ExitCode
+from loadgen.errors import ExitCode, code_of
 from tests.support.waiting import wait_for
 
 _MARK = "LG_STARTED_BY_TEST"
+_OF_VERDICTS = (ExitCode.PASS, ExitCode.SLO_FAILED, ExitCode.INCONCLUSIVE, ExitCode.INVALID_RUN)
 # Workers get 2 s to leave, then 2 s after SIGTERM, then SIGKILL.
 _GONE_TIMEOUT_S = 12.0
 
@@ -37,11 +38,15 @@ class Finished:
 
     @property
     def completed(self) -> bool:
-        """Whether the run came to its end: valid, or told to be invalid, which a busy machine makes of any run."""
-        if self.code not in (ExitCode.PASS, ExitCode.INVALID_RUN):
-            return False
-        valid: bool = self.summary["generator"]["valid"]
-        return valid == (self.code == ExitCode.PASS)
+        """Whether the run came to its end, with the exit code of its verdict, whatever that is.
+
+        A busy machine makes an invalid run of any.
+        """
+        return self.code in _OF_VERDICTS and self.code == code_of(self.summary["verdict"]["outcome"])
+
+    def ended_with(self, code: ExitCode) -> bool:
+        """Whether it came to its end with this exit code, or is told to be invalid."""
+        return self.completed and self.code in (code, ExitCode.INVALID_RUN)
 
     @cached_property
     def summary(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def leave(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return ended.value.code
 
 
-@pytest.mark.parametrize("command", ["", "run", "validate", "simulate", "master", "worker"])
+@pytest.mark.parametrize("command", ["", "run", "sweep", "validate", "simulate", "master", "worker"])
 def test_help(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert leave(monkeypatch, *command.split(), "--help") == ExitCode.PASS
     printed = capsys.readouterr().out

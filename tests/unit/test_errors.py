@@ -3,7 +3,7 @@
 import pytest
 
 from loadgen import errors
-from loadgen.errors import ExitCode, LoadgenError, worst
+from loadgen.errors import ExitCode, LoadgenError, code_of, explained, worst
 
 IN_ORDER = (70, 2, 130, 5, 4, 1, 3, 0)
 
@@ -35,3 +35,15 @@ def test_none_is_a_pass() -> None:
 )
 def test_each_error_ends_in_its_code(error: type[LoadgenError], code: int) -> None:
     assert error("why").exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"), [("pass", 0), ("none", 0), ("fail", 1), ("inconclusive", 3), ("invalid", 4)]
+)
+def test_a_verdict_has_its_exit_code(outcome: str, code: int) -> None:
+    assert code_of(outcome) == code
+
+
+def test_codes_that_nothing_else_explains_are_explained() -> None:
+    assert explained(ExitCode.SLO_FAILED) == "Exit code 1: an SLO failed"
+    assert [code for code in ExitCode if explained(code) is not None] == [1, 3, 4]

@@ -18,10 +18,15 @@ _FORBIDDEN = {
     "scenario": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.metrics", "loadgen.workloads"),
     "metrics": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads"),
     "stats": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads"),
+    "verdict": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads"),
     "client": (*_LOCUST, *_ABOVE, "loadgen.workloads", "loadgen.metrics.recorder", "loadgen.scenario"),
     "workloads": (*_LOCUST, *_ABOVE, "loadgen.metrics", "loadgen.client.http11", "loadgen.client.transport"),
     "engine": (*_LOCUST, "loadgen.outputs", "loadgen.supervisor", "loadgen.cli"),
     "outputs": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads"),
+    "sweep": (*_LOCUST, "loadgen.engine", "loadgen.client", "loadgen.workloads", "loadgen.cli"),
+    "sweep/search.py": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads", "loadgen.metrics", "loadgen.scenario"),
+    "comparison": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.supervisor", "loadgen.cli"),
+    "outputs/html": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.sweep", "plotly"),
     "supervisor.py": ("locust", "gevent", "loadgen.engine", "loadgen.client"),
 }
 # All of ours that the simulator may know, a timer among it: a server that shared the client's parser would share its

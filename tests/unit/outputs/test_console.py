@@ -11,6 +11,7 @@ from loadgen.metrics.aggregate import Aggregate
 from loadgen.metrics.live import LiveView
 from loadgen.metrics.snapshot import Gauges
 from loadgen.metrics.summarize import summarize
+from loadgen.metrics.summary import SloResult, Verdict
 from loadgen.outputs.console import LiveConsole, duration, number, print_summary
 from tests.unit.metrics.making import PLAN, RUN, new_recorder, snap, summary_of, turn
 
@@ -56,7 +57,7 @@ def test_a_summary_fits_in_100_columns() -> None:
     print_summary(summary_of(*turns, slos=["ttft p99 < 2s"]), target, Path("runs/x"))
     text = out.getvalue()
     assert max(map(len, text.splitlines())) <= 100
-    for shown in ("chat", "docs", "total", "TTFT", "TPOT", "Generator: valid", "not judged yet", "runs/x"):
+    for shown in ("chat", "docs", "total", "TTFT", "TPOT", "Generator: valid", "not judged", "runs/x"):
         assert shown in text
 
 
@@ -109,3 +110,35 @@ def test_a_duration_has_three_digits_and_its_unit(seconds: float | None, shown: 
 @pytest.mark.parametrize(("value", "shown"), [(None, "–"), (0.0, "0.00"), (12.34, "12.3"), (52_000.0, "52,000")])
 def test_a_figure_that_was_not_measured_is_a_dash_and_not_zero(value: float | None, shown: str) -> None:
     assert number(value) == shown
+
+
+def test_a_verdict_is_a_table_with_the_reasons_below() -> None:
+    slos = [
+        SloResult("ttft p99 < 2s", 0.15, 0.14, 0.16, 0.95, 1000, "pass", limit=2.0, unit="s"),
+        SloResult(
+            "error_rate < 1%",
+            0.0,
+            0.0,
+            0.03,
+            0.95,
+            1000,
+            "inconclusive",
+            300,
+            "needs about 300 more turns",
+            0.01,
+            "share",
+        ),
+    ]
+    verdict = Verdict("inconclusive", slos, ["the queue grew"])
+    target, out = console()
+    print_summary(msgspec.structs.replace(summary_of(turn(20)), verdict=verdict), target)
+    lines = out.getvalue().splitlines()
+    shown = lines[lines.index("Verdict: inconclusive") + 1 :]
+    assert [line.split() for line in shown[1:3]] == [
+        ["ttft", "p99", "<", "2s", "pass", "150", "ms", "140", "ms", "to", "160", "ms", "(95%)", "1,000"],
+        ["error_rate", "<", "1%", "inconclusive", "0%", "0%", "to", "3.00%", "(95%)", "1,000"],
+    ]
+    assert [line.strip() for line in shown[3:]] == [
+        "error_rate < 1%: needs about 300 more turns",
+        "Note: the queue grew",
+    ]
