@@ -9,15 +9,22 @@ from pathlib import Path
 from typing import Final
 
 from loadgen.outputs import junit, markdown
-from loadgen.outputs.html.page import html_report
 from loadgen.outputs.material import Material
 from loadgen.outputs.run_folder import RunFolder
+
+
+def _html_report(material: Material) -> str:
+    # Imported when it is made: a run's processes load this module while the user waits for the first request.
+    from loadgen.outputs.html.page import html_report
+
+    return html_report(material)
+
 
 REPORTS: Final[tuple[tuple[str, Callable[[Material], str]], ...]] = (
     # The small ones first: where a disk is nearly full they still find room.
     (markdown.NAME, markdown.markdown_report),
     (junit.NAME, junit.junit_report),
-    ("report.html", html_report),
+    ("report.html", _html_report),
 )
 
 
