@@ -31,7 +31,7 @@ types: $(VENV)/.dev ## mypy, strict
 	@$(BIN)/mypy
 
 tests: $(VENV)/.engine ## Every test, unit and integration, with the real engine where it runs
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 unit: $(VENV)/.dev ## The unit tests: no sockets, about 15 s
 	@$(BIN)/python -m pytest tests/unit
