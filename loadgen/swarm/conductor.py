@@ -31,6 +31,7 @@ from loadgen.swarm.dealing import deal_permits
 from loadgen.swarm.losses import Losses
 from loadgen.swarm.members import Swarm
 from loadgen.swarm.messages import Note, Ready, Returned
+from loadgen.swarm.target_watch import TargetWatch
 
 # Workloads index their text while preparing: seconds for a large corpus, never minutes.
 _PREPARE_TIMEOUT_S = 300.0
@@ -42,8 +43,6 @@ _START_DELAY_PER_PERMIT_S = 0.0003
 _HAND_OVER_S = 0.5
 # How long after the grace time the last reports may take to arrive.
 _REPORT_TIMEOUT_S = 5.0
-# Nothing but connect failures for this long: the target is lost.
-_LOST_TARGET_S = 10.0
 
 NOTHING_LEARNT = Learnt()
 
@@ -96,8 +95,7 @@ class Conductor:
         self._target: tuple[str, str] | None = None
         self._dialect = "openai"
         self._learnt = Learnt()
-        self._refused_since_s: float | None = None
-        self._chunks: dict[str, int] = {}
+        self._target_watch = TargetWatch()
 
     # -- messages from workers
 
@@ -126,7 +124,7 @@ class Conductor:
         if not self.aggregate.apply(report):
             return
         self._last_heard_s[report.worker] = report.at_s
-        self._watch_target(report)
+        self._target_watch.hear(report)
         self._on_snapshot(report)
         self._changed.set()
 
@@ -380,8 +378,7 @@ class Conductor:
     @property
     def target_lost(self) -> bool:
         """Whether nothing but connect failures has come back for some time."""
-        since = self._refused_since_s
-        return since is not None and self.aggregate.elapsed_s - since >= _LOST_TARGET_S
+        return self._target_watch.lost(self.aggregate.elapsed_s)
 
     @property
     def deserted(self) -> bool:
@@ -398,17 +395,3 @@ class Conductor:
             self._changed.clear()
             self._changed.wait(min(left_s, 0.25))
         return True
-
-    def _watch_target(self, report: Snapshot) -> None:
-        refused = answered = 0
-        if report.gauges.chunks > self._chunks.get(report.worker, 0):
-            answered = 1  # streams that flow have not ended yet, and are the best of answers
-        self._chunks[report.worker] = report.gauges.chunks
-        for counters in report.counters:
-            connect = counters.failures.get("connect", 0) + counters.failures.get("tls", 0)
-            refused += connect
-            answered += counters.ok + counters.failed - connect
-        if answered:
-            self._refused_since_s = None
-        elif refused and self._refused_since_s is None:
-            self._refused_since_s = report.at_s
