@@ -30,6 +30,15 @@ def test_the_estimate_is_the_nearest_rank_of_all_values() -> None:
     assert only(judged(turns, "ttft p95 < 9s")).estimate == pytest.approx(times[949], rel=1e-3)
 
 
+def test_stages_of_different_levels_are_decided_together() -> None:
+    # The second stage is slower by far, and both are far below the limit.
+    turns = many(600, to_s=70) + [
+        turn(70 + k / 20, session=f"peak-{k}", chunks_ms=(400 + 100 * (k * 37 % 101) / 101, 800)) for k in range(580)
+    ]
+    verdict = judged(turns, "ttft p90 < 2s", "ttft mean < 1s", "throughput.requests > 5").verdict
+    assert [slo.outcome for slo in verdict.slos] == ["pass", "pass", "pass"]
+
+
 def test_a_quantile_whose_interval_is_above_the_limit_fails() -> None:
     summary = judged(many(1000, slow=60), "ttft p99 < 2s")
     assert (summary.verdict.outcome, only(summary).outcome) == ("fail", "fail")
