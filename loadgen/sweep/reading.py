@@ -43,7 +43,12 @@ def grew(summary: Summary) -> bool | None:
 
 
 def longer(summary: Summary) -> float | None:
-    """By which factor the run should have been longer for a verdict; None where that is not known."""
+    """By which factor the run should have been longer for a verdict; None where that is not known.
+
+    Where the queue grew the samples needed are those of a steady state that is not there.
+    """
+    if grew(summary):
+        return None
     factors = [
         1 + slo.samples_needed / slo.n
         for slo in summary.verdict.slos

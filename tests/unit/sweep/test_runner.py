@@ -1,7 +1,7 @@
 """A sweep from step to step: what is on disk after each, and how it goes on after it was cut off."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -57,6 +57,13 @@ def test_each_step_is_a_folder_and_all_of_it_is_written_down(tmp_path: Path) -> 
     text = (tmp_path / "sweep.md").read_text()
     assert text.count("](step-") == len(sweep.steps)
     assert sweep.result.text in text
+
+
+def test_the_page_is_made_once_of_the_whole_sweep(tmp_path: Path) -> None:
+    pages: list[Sweep] = []
+    surroundings = replace(around(Target(), []), report=pages.append)
+    sweep, _ = run_sweep(NEW, tmp_path, surroundings)
+    assert pages == [sweep]
 
 
 def test_no_text_is_sent_twice(tmp_path: Path) -> None:
