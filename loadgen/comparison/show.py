@@ -180,7 +180,8 @@ def _method(comparison: Comparison) -> list[str]:
     if comparison.run_noise is not None:
         lines.append(
             f"One run a side can't show how much runs differ: {comparison.run_noise:.1%} from run to run is assumed "
-            "for latencies, rates and costs (--run-noise), nothing for shares."
+            "for latencies, rates, costs and what limits make of times, goodput (--run-noise); nothing for errors and "
+            "quality."
         )
     least = f"{comparison.min_effect:.1%} (a share: {100 * comparison.min_points:g} percentage points)"
     lines.append(
