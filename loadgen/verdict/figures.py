@@ -87,6 +87,9 @@ def _quality(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
         for bound in (found.ci_low, found.ci_high)
     )
     n = found.n if isinstance(found.n, int) else 0
-    half = max(abs(value - bound) for bound in (low, high, value) if bound is not None)
     unit = found.unit if isinstance(found.unit, str) else ""
+    if low is None or high is None:
+        why = "the workload gives it no interval, or too few answers came for one"
+        return Figure(value, low, high, confidence, n, "answers", unit, why=why)
+    half = max(high - value, value - low)
     return Figure(value, low, high, confidence, n, "answers", unit, more_needed(n, half, value - slo.limit))
