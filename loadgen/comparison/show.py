@@ -3,6 +3,7 @@
 In Markdown, whatever comes from outside (paths, models, notes) stands in code spans, as in report.md.
 """
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -30,6 +31,8 @@ _STYLES: dict[MetricOutcome, str] = {
     "cannot_tell": "yellow",
     "not_judged": "dim",
 }
+# A unit may come from a scenario or a workload, and be anything.
+_PLAIN = re.compile(r"[\w .,%/+–-]*")
 # Room for the longest name of a figure and every column.
 _WIDTH = 100
 
@@ -118,7 +121,11 @@ def _rows(comparison: Comparison, metrics: list[MetricResult]) -> list[str]:
     ]
     for metric in metrics:
         name, *figures = _cells(metric)
-        lines.append(f"| {' | '.join([code(name, in_table=True), *figures])} | {_WORDS[metric.outcome]} |")
+        cells = [
+            code(name, in_table=True),
+            *(cell if _PLAIN.fullmatch(cell) else code(cell, in_table=True) for cell in figures),
+        ]
+        lines.append(f"| {' | '.join(cells)} | {_WORDS[metric.outcome]} |")
     return lines
 
 

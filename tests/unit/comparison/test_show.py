@@ -71,7 +71,7 @@ def test_a_comment_says_the_outcome_first_and_folds_the_rest_away(slower: Compar
 
 def test_nothing_from_outside_is_markup_in_a_comment(slower: Comparison) -> None:
     run = msgspec.structs.replace(slower.candidate[0], path=HOSTILE, model=HOSTILE, target=HOSTILE)
-    metrics = [msgspec.structs.replace(slower.metrics[0], name=HOSTILE), *slower.metrics[1:]]
+    metrics = [msgspec.structs.replace(slower.metrics[0], name=HOSTILE, unit=HOSTILE), *slower.metrics[1:]]
     text = markdown(msgspec.structs.replace(slower, candidate=[run], notes=[HOSTILE], metrics=metrics))
     outside = "".join(part for line in text.splitlines() for part in line.split("``")[::2])
     assert "<img" not in outside

@@ -11,6 +11,7 @@ from rich.console import Console
 from loadgen.errors import ExitCode, UsageError
 from loadgen.sweep.cooling import busy_in, busy_requests, cool
 from loadgen.sweep.folder import open_folder, read_sweep
+from loadgen.sweep.markdown import markdown
 from loadgen.sweep.model import Outcome, Sweep
 from loadgen.sweep.runner import Surroundings, run_sweep
 from loadgen.sweep.table import print_sweep
@@ -125,6 +126,17 @@ def test_a_sweep_of_another_schema_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text('{"schema": "loadgen.sweep/9"}')
     with pytest.raises(UsageError, match=r"loadgen\.sweep/1"):
         read_sweep(tmp_path)
+
+
+def test_nothing_from_outside_is_markup_in_the_text() -> None:
+    hostile = "<img src=x> @team [a](b) | #1"
+    subject = msgspec.structs.replace(SUBJECT, target=hostile, model=hostile)
+    steps = [msgspec.structs.replace(step(1, 1.0), reason=hostile)]
+    text = markdown(msgspec.structs.replace(NEW, subject=subject, steps=steps, notes=[hostile]))
+    outside = "".join(part for line in text.splitlines() for part in line.split("`")[::2])
+    assert text.count("@team") == 4
+    assert "@team" not in outside
+    assert "<img" not in outside
 
 
 def test_the_table_fits_a_hundred_columns(capsys: pytest.CaptureFixture[str]) -> None:
