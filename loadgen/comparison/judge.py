@@ -23,6 +23,7 @@ _EXIT = {
     "no_regression": ExitCode.PASS,
     "cannot_tell": ExitCode.INCONCLUSIVE,
 }
+_UNKNOWN = "no share, or which way is better is not known from its name"
 _OTHER_LIMITS = "the runs' SLOs differ, and so does what a good turn is"
 # A cache that helps one side by less than this share of its input moves no median by much.
 _CACHED_APART = 0.05
@@ -172,7 +173,9 @@ def _result(
     )
     if moved is None:
         change = None if means[0] is None or means[1] is None else means[1] - means[0]
-        unknown = "which way is better is not known from its name" if figure.better is None else _OTHER_LIMITS
+        unknown = (
+            "no share, or which way is better is not known from its name" if figure.better is None else _OTHER_LIMITS
+        )
         return msgspec.structs.replace(result, outcome="not_judged", reason=unknown, change=change)
     shift = moved.shift
     if shift is None:
