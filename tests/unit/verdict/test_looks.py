@@ -8,7 +8,7 @@ from loadgen.metrics.aggregate import Aggregate
 from loadgen.metrics.goodput import turn_limits
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.turn import TurnMeasurement
-from loadgen.metrics.turn_table import TurnTableBuilder
+from loadgen.metrics.turn_table import TurnTable, TurnTableBuilder
 from loadgen.verdict.failure import Failure
 from loadgen.verdict.looks import Watch, cohort_of
 from tests.unit.metrics.making import PLAN, new_recorder, snap, turn
@@ -55,6 +55,25 @@ def test_there_is_no_second_look_before_the_sessions_have_doubled() -> None:
     assert look(watch, many(30)) is None
     assert look(watch, many(49, slow=40)) is None
     assert look(watch, many(51, slow=40)) is not None
+
+
+def test_a_look_that_came_too_early_is_not_tried_again_at_once() -> None:
+    class Counting(TurnTableBuilder):
+        copies = 0
+
+        def table(self) -> TurnTable:
+            self.copies += 1
+            return super().table()
+
+    recorder, builder = new_recorder(), Counting()
+    for measured in [turn(10 + k / 10, session=f"s{k}", chunks_ms=(50, 30_000)) for k in range(60)]:
+        recorder.record(measured)
+    builder.add_member(snap(recorder).records)
+    watch = Watch(objectives("ttft p50 < 10ms", abort=True))
+    for elapsed_s in (41.0, 41.25, 41.5, 41.75):
+        assert watch.look(builder, Aggregate(PLAN), elapsed_s) is None
+    assert builder.copies == 1
+    assert watch.look(builder, Aggregate(PLAN), 46.0) is not None
 
 
 def test_it_looks_only_at_turns_that_had_the_time_to_end() -> None:
