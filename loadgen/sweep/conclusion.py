@@ -36,7 +36,7 @@ def upcoming(subject: Subject, plan: Plan, steps: Sequence[Step]) -> Next | None
 
 def trials_of(steps: Sequence[Step]) -> list[Trial]:
     """The steps as the search sees them."""
-    return [Trial(step.level, step.duration_s, step.outcome, step.longer) for step in steps]
+    return [Trial(step.level, step.duration_s, step.outcome, step.longer, bool(step.figures.growing)) for step in steps]
 
 
 def about_steps(subject: Subject, plan: Plan, steps: Sequence[Step]) -> int:

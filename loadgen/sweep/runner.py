@@ -74,7 +74,8 @@ def run_sweep(sweep: Sweep, folder: Path, around: Surroundings) -> tuple[Sweep, 
         sweep = _save(msgspec.structs.replace(sweep, attempts=sweep.attempts + 1), folder, complete=False)
         code = around.measure(following.level, following.duration_s, seed, place)
         if code in _WHOLE and (place / SUMMARY).exists():
-            grew_before = any(step.figures.growing for step in sweep.steps if step.level == following.level)
+            # What grows at less load grows at more.
+            grew_before = any(step.figures.growing for step in sweep.steps if step.level <= following.level)
             step = _step(number, following, seed, place, code, grew_before=grew_before)
             around.say(f"  {step.outcome}: {step.reason}")
             sweep = msgspec.structs.replace(sweep, steps=[*sweep.steps, step])

@@ -111,6 +111,12 @@ def test_a_queue_that_grows_twice_is_a_limit(tmp_path: Path) -> None:
     assert sweep.result.lowest_failed < 6.4
 
 
+def test_a_queue_that_grew_at_less_load_is_a_limit_at_once(tmp_path: Path) -> None:
+    plan = msgspec.structs.replace(NEW.plan, levels=[8.0, 16.0, 4.0], max_step_s=60.0)
+    sweep, _ = run_sweep(msgspec.structs.replace(NEW, plan=plan), tmp_path, around(Target(limit=6, growing=True), []))
+    assert [one.outcome for one in sweep.steps] == ["inconclusive", "fail", "pass"]
+
+
 def test_a_folder_is_gone_on_with_only_for_the_same_subject(tmp_path: Path) -> None:
     assert open_folder(tmp_path / "new", SUBJECT) is None
     run_sweep(NEW, tmp_path, around(Target(), []))
