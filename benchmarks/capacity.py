@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -30,6 +30,7 @@ from loadgen.simulator.timing import PROFILES, Profile
 from loadgen.simulator.wire import read_chat
 from loadgen.stats.quantiles import quantile_interval, samples_needed
 from loadgen.stats.steady import backlog_trend
+from loadgen.sweep.model import Outcome
 from loadgen.sweep.search import Answer, Limits, Next, Trial, next_trial
 from loadgen.workloads.build import build_workload
 
@@ -143,7 +144,8 @@ def search(case: Case, seed: int, measured_s: float) -> tuple[Answer, list[Trial
     while isinstance(following := next_trial(trials, limits), Next):
         trial, growing = _step(case, following, seed * 1000 + len(trials))
         if growing and trial.outcome != "fail":
-            trial = replace(trial, outcome="fail" if trial.level in grew else "inconclusive")
+            outcome: Outcome = "fail" if any(level <= trial.level for level in grew) else "inconclusive"
+            trial = Trial(trial.level, trial.duration_s, outcome, growing=True)
             grew.add(trial.level)
         trials.append(trial)
     return following, trials

@@ -14,17 +14,17 @@ import numpy.typing as npt
 
 from loadgen.comparison.by_runs import Bounds, Moved, share_moved
 from loadgen.comparison.figures import Figure, Measured
+from loadgen.comparison.goodness import OF_GOOD, Limits
 from loadgen.comparison.rules import Rules
 from loadgen.metrics.gap_bins import EDGES_NS
 from loadgen.metrics.turn_table import TurnTable
 from loadgen.outputs.hlog import Logged
 from loadgen.stats.batches import FEWEST_BATCHES
 from loadgen.stats.binomial import clopper_pearson, z_of
-from loadgen.stats.clusters import equal_sized_sessions
+from loadgen.stats.clusters import effective_n_of_turns
 from loadgen.stats.comparison import Estimate, Shift, difference, widened
 from loadgen.stats.interval import Interval
 from loadgen.stats.means import ratio_interval
-from loadgen.stats.proportions import clustered
 from loadgen.stats.quantile_shift import Below, Spread, bounds, log_ratio, reach_paired, reach_unpaired
 from loadgen.stats.rates import rate_interval
 
@@ -35,16 +35,17 @@ _BIN_S: Final = 1.0
 # Some sessions only one side got to: a closed loop goes on as fast as it is served, and stages end.
 _LEAST_PAIRED = 0.5
 _NO_RECORDS = "needs the turns of both runs (records.jsonl.gz), for there is but one run a side"
-_EDGES_S: Final = np.array(EDGES_NS) / 1e9
+_NO_LIMITS = "needs what a good turn is of both runs (slos in scenario.yaml), for there is but one run a side"
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What a single run is known by: its turns and the histograms of its measured stages."""
+    """What a single run is known by: its turns and the histograms of its measured stages, and what a good turn is."""
 
     seed: int
     turns: TurnTable
     histograms: Sequence[Logged]
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class _Side:
     turns: TurnTable
     histograms: Sequence[Logged]
     sessions: Codes
+    limits: Limits | None
 
 
 def are_paired(baseline: Played, candidate: Played) -> bool:
@@ -106,7 +108,8 @@ def _numbered(baseline: Played, candidate: Played) -> tuple[_Side, _Side]:
     sides = []
     for run in (baseline, candidate):
         codes = np.array([numbers.setdefault(name, len(numbers)) for name in run.turns.sessions], dtype=np.int32)
-        sides.append(_Side(run.turns, run.histograms, codes[run.turns.session] if len(codes) else run.turns.session))
+        sessions = codes[run.turns.session] if len(codes) else run.turns.session
+        sides.append(_Side(run.turns, run.histograms, sessions, run.limits))
     return sides[0], sides[1]
 
 
@@ -123,13 +126,18 @@ def _ratio_moved(
     if before <= 0 or after <= 0:
         return Moved(None, "0 in a run, and nothing can be said of its ratio")
     estimate = math.log(after / before)
-    if not all(len(side.turns) for side in sides):
-        return Moved(Shift(estimate, None, None, None, None), _NO_RECORDS)
+    if (why := _no_turns(figure, sides)) is not None:
+        return Moved(Shift(estimate, None, None, None, None), why)
     spreads: list[tuple[float | None, float | None]] = []
     for level in levels:
         low, high = _ratio_bounds(figure, sides, estimate, level, paired=paired)
-        noise = z_of(level) * math.log1p(rules.run_noise) * math.sqrt(2)
-        spreads.append(widened(low, high, estimate, noise))
+        noise = _run_noise(rules, level)
+        low, high = widened(low, high, estimate, noise)
+        if figure.name in OF_GOOD:
+            shares = (_good_shares(figure, side, noise) for side in sides)
+            logs = ([math.log(share) if share > 0 else -math.inf for share in three] for three in shares)
+            low, high = _widened_by_good(low, high, estimate, *logs)
+        spreads.append((low, high))
     shift = Shift(estimate, *spreads[0], *spreads[1])
     return Moved(shift, None if None not in spreads[0] else _too_few(figure))
 
@@ -240,7 +248,8 @@ def _interval(figure: Figure, side: _Side, level: float) -> Interval:
             units = np.where(borne & ~np.isnan(tokens), tokens, 0.0) if of_tokens else ok.astype(np.float64)
             return ratio_interval(_by_session(side, np.where(borne, cost, 0.0)), _by_session(side, units), level)
     weights = np.where(np.isnan(tokens), 0.0, tokens) if of_tokens else np.ones(len(turns))
-    found = rate_interval(_per_bin(side, np.where(ok, weights, 0.0)), _BIN_S, level)
+    counted = ok & _good(side) if figure.name in OF_GOOD else ok
+    found = rate_interval(_per_bin(side, np.where(counted, weights, 0.0)), _BIN_S, level)
     if figure.group != "cost" or not found.estimate or not found.low or not found.high:
         return found
     return Interval(1 / found.estimate, 1 / found.high, 1 / found.low, level, found.n, found.sessions)
@@ -278,24 +287,69 @@ def _share_moved(
         family = round((1 - rules.confidence) / (1 - levels[1]))
         return share_moved([values[0]], [values[1]], rules, family, paired=False)
     estimate = (values[1].value or 0.0) - (values[0].value or 0.0)
-    if not all(len(side.turns) for side in sides):
-        return Moved(Shift(estimate, None, None, None, None), _NO_RECORDS)
-    spans = [
-        difference(*(_share(figure, side, value, level) for side, value in zip(sides, values, strict=True)))
-        for level in levels
-    ]
+    if (why := _no_turns(figure, sides)) is not None:
+        return Moved(Shift(estimate, None, None, None, None), why)
+    spans = []
+    for level in levels:
+        low, high = difference(*(_share(figure, side, of, level) for side, of in zip(sides, values, strict=True)))
+        if figure.name in OF_GOOD:
+            noise = _run_noise(rules, level)
+            low, high = _widened_by_good(low, high, estimate, *(_good_shares(figure, side, noise) for side in sides))
+        spans.append((low, high))
     return Moved(Shift(estimate, *spans[0], *spans[1]))
 
 
 def _share(figure: Figure, side: _Side, measured: Measured, level: float) -> Estimate:
+    """As the verdict judges it: turns correlate within their sessions and, as failures come in bursts, in time."""
     value = measured.value or 0.0
-    chosen = _of_workload(side.turns, figure)
-    judged = chosen & ~side.turns.of_outcome("cancelled")
-    sizes = _by_session(side, judged.astype(np.float64))
-    if figure.group == "error_rate":
-        failed = judged & ~side.turns.of_outcome("ok")
-        found = clustered(_by_session(side, failed.astype(np.float64)), sizes, level)
-        return Estimate.within(value, found.low, found.high)
-    # Which turns were good no record says: at worst a session's are all good or all not.
-    effective = equal_sized_sessions(sizes)
+    rows = _of_workload(side.turns, figure) & ~side.turns.of_outcome("cancelled")
+    hit = _good(side) if figure.group == "goodput" else ~side.turns.of_outcome("ok")
+    effective = effective_n_of_turns(
+        hit[rows].astype(np.float64),
+        np.ones(int(rows.sum())),
+        side.sessions[rows],
+        side.turns.numbers["intended_s"][rows],
+        level,
+        side.turns.stage[rows],
+    )
     return Estimate.within(value, *clopper_pearson(value * effective, effective, level))
+
+
+def _run_noise(rules: Rules, level: float) -> float:
+    """How far apart two runs of the same may be at this level, as a logarithm."""
+    return z_of(level) * math.log1p(rules.run_noise) * math.sqrt(2)
+
+
+def _good(side: _Side, slower: float = 1.0) -> npt.NDArray[np.bool_]:
+    assert side.limits is not None
+    return side.limits.good(side.turns, slower)
+
+
+def _good_shares(figure: Figure, side: _Side, noise: float) -> list[float]:
+    """The share of good turns had the run been faster by the noise, as it was, and slower by it.
+
+    A limit amid the times that turns take makes of 2 % slower far more than 2 % fewer good ones.
+    """
+    rows = _of_workload(side.turns, figure) & ~side.turns.of_outcome("cancelled")
+    return [float(_good(side, factor)[rows].mean()) for factor in (math.exp(-noise), 1.0, math.exp(noise))]
+
+
+def _widened_by_good(
+    low: float | None, high: float | None, estimate: float, baseline: Sequence[float], candidate: Sequence[float]
+) -> Bounds:
+    """The interval with what the run-to-run noise of times makes of good turns; both sides faster, as is, slower."""
+    down = max(candidate[1] - candidate[2], baseline[0] - baseline[1])
+    up = max(candidate[0] - candidate[1], baseline[1] - baseline[2])
+    return (
+        None if not math.isfinite(down) else widened(low, None, estimate, down)[0],
+        None if not math.isfinite(up) else widened(None, high, estimate, up)[1],
+    )
+
+
+def _no_turns(figure: Figure, sides: tuple[_Side, _Side]) -> str | None:
+    """Why nothing can be said of a figure by its turns; None where it can."""
+    if not all(len(side.turns) for side in sides):
+        return _NO_RECORDS
+    if figure.name in OF_GOOD and any(side.limits is None for side in sides):
+        return _NO_LIMITS
+    return None

@@ -133,4 +133,4 @@ def _print(comparison: Any, format_name: str) -> None:
     elif format_name == "markdown":
         click.echo(markdown(comparison), nl=False)
     else:
-        print_comparison(comparison, ReportConsole())
+        print_comparison(comparison, ReportConsole(width=None if sys.stdout.isatty() else 100))

@@ -22,7 +22,11 @@ GROUPS: Final = (*LATENCIES, "throughput", "error_rate", "goodput", "cost", "qua
 _HIGHER = re.compile(
     r"accuracy|recall|precision|f1|score|pass|solved|success|correct|exact|faithful|well_formed|hit_r|found"
 )
-_LOWER = re.compile(r"error|fail|malformed|wrong|missed|missing|invalid|overhead|latency|_s$|refus|timeout|hallucinat")
+_LOWER = re.compile(
+    r"cost|token|error|fail|malformed|wrong|missed|missing|invalid|overhead|latency|_s$|refus|timeout|hallucinat"
+)
+# Units of a quality that is a share.
+_SHARES = ("", "share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +147,7 @@ def _quality(name: str, quality: Quality) -> tuple[Figure, Measured] | None:
     last = name.rpartition(".")[2].lower()
     lower, higher = bool(_LOWER.search(last)), bool(_HIGHER.search(last))
     better: Better | None = None if lower == higher else "lower" if lower else "higher"
+    if unit not in _SHARES:
+        better = None  # what counts as a change of seconds or tokens, a percentage point does not say
     low, high = (None if isinstance(b, msgspec.UnsetType) else b for b in (quality.ci_low, quality.ci_high))
     return Figure(name, None, "difference", better, unit), Measured(value, low=low, high=high)

@@ -11,6 +11,7 @@ from loadgen.comparison.alike import differences, notes, pairs_of
 from loadgen.comparison.by_runs import Moved, moved_over_runs
 from loadgen.comparison.by_session import Played, are_paired, moved_over_sessions
 from loadgen.comparison.figures import Figure, Measured, chooser, measured
+from loadgen.comparison.goodness import OF_GOOD, Limits
 from loadgen.comparison.result import ComparedRun, Comparison, Difference, MetricResult, Outcome, Unit
 from loadgen.comparison.rules import Rules, outcome_of, worsened
 from loadgen.comparison.runs import Run
@@ -22,6 +23,8 @@ _EXIT = {
     "no_regression": ExitCode.PASS,
     "cannot_tell": ExitCode.INCONCLUSIVE,
 }
+_UNKNOWN = "no share, or which way is better is not known from its name"
+_OTHER_LIMITS = "the runs' SLOs differ, and so does what a good turn is"
 # A cache that helps one side by less than this share of its input moves no median by much.
 _CACHED_APART = 0.05
 
@@ -76,7 +79,9 @@ def compare(baseline: Sequence[Run], candidate: Sequence[Run], request: Request)
     figures = list(dict.fromkeys(figure for row in (*before, *after) for figure in row))
     if not figures:
         raise UsageError("none of these runs measured any of the figures to compare; see --metrics")
-    judged = [figure for figure in figures if figure.better is not None]
+    # Held against other limits, as many turns are good or not whatever the target did.
+    unlike_limits = _limits_differ([*baseline, *candidate])
+    judged = [one for one in figures if one.better is not None and not (unlike_limits and one.name in OF_GOOD)]
     told = notes(baseline, candidate)
     if sides.single:
         found = moved_over_sessions(
@@ -92,6 +97,12 @@ def compare(baseline: Sequence[Run], candidate: Sequence[Run], request: Request)
         told += _spread_note(sides, spread)
     metrics = [_result(figure, before, after, found.get(figure), sides, request.rules) for figure in figures]
     return _concluded(metrics, sides, request.rules, unlike, [*told, *_content_notes(sides, request.rules)])
+
+
+def _limits_differ(runs: Sequence[Run]) -> bool:
+    """Whether a good turn is something else in one run than in another, as far as their scenarios tell."""
+    known = [Limits.of(run.summary, (run.scenario or {}).get("slos")) for run in runs]
+    return len({limits.key for limits in known if limits is not None}) > 1
 
 
 def _refuse_repeated(runs: Sequence[Run]) -> None:
@@ -120,7 +131,8 @@ def _sides(baseline: Sequence[Run], candidate: Sequence[Run]) -> _Sides:
 
 
 def _played(run: Run) -> Played:
-    return Played(run.summary.run.seed, run.turns, run.histograms)
+    limits = Limits.of(run.summary, (run.scenario or {}).get("slos"))
+    return Played(run.summary.run.seed, run.turns, run.histograms, limits)
 
 
 def _chosen(run: Run, wanted: re.Pattern[str], by_workload: bool) -> dict[Figure, Measured]:
@@ -161,7 +173,9 @@ def _result(
     )
     if moved is None:
         change = None if means[0] is None or means[1] is None else means[1] - means[0]
-        unknown = "which way is better is not known from its name"
+        unknown = (
+            "no share, or which way is better is not known from its name" if figure.better is None else _OTHER_LIMITS
+        )
         return msgspec.structs.replace(result, outcome="not_judged", reason=unknown, change=change)
     shift = moved.shift
     if shift is None:

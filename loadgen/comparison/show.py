@@ -3,6 +3,9 @@
 In Markdown, whatever comes from outside (paths, models, notes) stands in code spans, as in report.md.
 """
 
+import re
+from collections.abc import Callable
+
 import msgspec
 from rich.console import Console
 from rich.markup import escape
@@ -28,7 +31,10 @@ _STYLES: dict[MetricOutcome, str] = {
     "cannot_tell": "yellow",
     "not_judged": "dim",
 }
-_MARKS: dict[MetricOutcome, str] = {"regression": "🔴 ", "improvement": "🟢 ", "cannot_tell": "⚪ "}
+# A unit may come from a scenario or a workload, and be anything.
+_PLAIN = re.compile(r"[\w .,%/+–-]*")
+# Room for the longest name of a figure and every column.
+_WIDTH = 100
 
 
 def to_json(comparison: Comparison) -> str:
@@ -41,13 +47,17 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     for name, runs in _named(comparison):
         console.print(f"{name + ':':<10} {_side(runs)}", markup=False, highlight=False)
     table = Table(box=None, padding=(0, 1))
+    # What does not fit is left out by a rule of ours, for else it is the outcome that finds no room.
+    left_out = 0 if console.width >= _WIDTH else len(("baseline", "candidate"))
+    headers = ("baseline", "candidate", "change", f"{comparison.confidence:.0%} interval")
     table.add_column("figure", overflow="fold")
-    for header in ("baseline", "candidate", "change", f"{comparison.confidence:.0%} interval"):
+    for header in headers[left_out:]:
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
     for metric in comparison.metrics:
         style = _STYLES[metric.outcome]
-        table.add_row(*(escape(cell) for cell in _cells(metric)), _WORDS[metric.outcome], style=style)
+        name, *cells = map(escape, _cells(metric))
+        table.add_row(name, *cells[left_out:], _WORDS[metric.outcome], style=style)
     console.print(table)
     for line in _explanations(comparison):
         console.print(line, style="yellow", markup=False, highlight=False)
@@ -60,8 +70,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 def markdown(comparison: Comparison) -> str:
     """The same for a comment: the outcome first, what has moved, and the whole table folded away."""
     moved = [metric for metric in comparison.metrics if metric.outcome in ("regression", "improvement")]
-    mark = {"regression": "🔴", "no_regression": "✅", "cannot_tell": "⚪"}[comparison.outcome]
-    lines = [f"## loadgen compare: {mark} {headline(comparison)}", ""]
+    lines = [f"## loadgen compare: {headline(comparison, code)}", ""]
     lines += [f"- {name}: {code(_side(runs))}" for name, runs in _named(comparison)]
     lines += ["", *_rows(comparison, moved)] if moved else []
     lines += ["", *(f"- {code(line)}" for line in _explanations(comparison))]
@@ -70,13 +79,13 @@ def markdown(comparison: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def headline(comparison: Comparison) -> str:
-    """The outcome in one line."""
+def headline(comparison: Comparison, named: Callable[[str], str] = str) -> str:
+    """The outcome in one line; `named` shows a figure's name."""
     found = [metric for metric in comparison.metrics if metric.outcome == "regression"]
     undecided = [metric for metric in comparison.metrics if metric.outcome == "cannot_tell"]
     judged = sum(metric.outcome != "not_judged" for metric in comparison.metrics)
     if found:
-        worst = ", ".join(f"{_label(metric)} {_change(metric, metric.change)}" for metric in found[:3])
+        worst = ", ".join(f"{named(_label(metric))} {_change(metric, metric.change)}" for metric in found[:3])
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         return f"Regression in {len(found)} of {judged} figures: {worst}{more}"
     if undecided:
@@ -111,9 +120,12 @@ def _rows(comparison: Comparison, metrics: list[MetricResult]) -> list[str]:
         "| --- | ---: | ---: | ---: | ---: | --- |",
     ]
     for metric in metrics:
-        outcome = f"{_MARKS.get(metric.outcome, '')}{_WORDS[metric.outcome]}"
         name, *figures = _cells(metric)
-        lines.append(f"| {' | '.join([code(name, in_table=True), *figures])} | {outcome} |")
+        cells = [
+            code(name, in_table=True),
+            *(cell if _PLAIN.fullmatch(cell) else code(cell, in_table=True) for cell in figures),
+        ]
+        lines.append(f"| {' | '.join(cells)} | {_WORDS[metric.outcome]} |")
     return lines
 
 
@@ -175,7 +187,8 @@ def _method(comparison: Comparison) -> list[str]:
     if comparison.run_noise is not None:
         lines.append(
             f"One run a side can't show how much runs differ: {comparison.run_noise:.1%} from run to run is assumed "
-            "for latencies, rates and costs (--run-noise), nothing for shares."
+            "for latencies, rates, costs and what limits make of times, goodput (--run-noise); nothing for errors and "
+            "quality."
         )
     least = f"{comparison.min_effect:.1%} (a share: {100 * comparison.min_points:g} percentage points)"
     lines.append(

@@ -61,8 +61,8 @@ class SloResult(msgspec.Struct, frozen=True):
     """One service level objective and what became of it.
 
     estimate, ci_low, ci_high and limit: in `unit` (s, share, 1/s, the cost's currency, or the quality's own unit). A
-    bound is None where the sample says nothing on that side, and both are where the figure is a fact of this run
-    (`max`), whose confidence is None too. n: what was judged by: turns, gaps, completions. samples_needed: about how
+    bound is None where the sample says nothing on that side. Where the figure is a fact of this run (`max`, a cost) its
+    confidence is None. n: what was judged by: turns, gaps, connections, seconds, answers. samples_needed: about how
     many more of them would decide it; None where it is decided, or where no number is known to. reason: why it is
     inconclusive or was not judged, or what else the reader must know.
     """

@@ -131,6 +131,8 @@ class TurnTable:
 
     def only(self, rows: Mask) -> "TurnTable":
         """The same table with these rows only; codes keep their meaning."""
+        if rows.all():
+            return self
         kept_gaps = rows[self.gap_turn] if len(self.gap_turn) else np.zeros(0, dtype=np.bool_)
         new_row = (np.cumsum(rows) - 1).astype(np.int32)
         return TurnTable(
@@ -217,12 +219,12 @@ class TurnTableBuilder:
         names = [name for name, keep in zip(table.sessions, kept_code, strict=True) if keep]
         new_code = (np.cumsum(kept_code) - 1).astype(np.int32)
         self._sessions.codes = {name: code for code, name in enumerate(names)}
-        self._session = array("i", new_code[kept.session].tolist())
-        self._workload, self._stage = array("i", kept.workload.tolist()), array("i", kept.stage.tolist())
-        self._outcome = array("i", kept.outcome.tolist())
+        self._session = array("i", new_code[kept.session].tobytes())
+        self._workload, self._stage = array("i", kept.workload.tobytes()), array("i", kept.stage.tobytes())
+        self._outcome = array("i", kept.outcome.tobytes())
         self._numbers = {name: array("d", column.tobytes()) for name, column in kept.numbers.items()}
-        self._gap_turn, self._gap_bin = array("i", kept.gap_turn.tolist()), array("i", kept.gap_bin.tolist())
-        self._gap_count = array("q", kept.gap_count.tolist())
+        self._gap_turn, self._gap_bin = array("i", kept.gap_turn.tobytes()), array("i", kept.gap_bin.tobytes())
+        self._gap_count = array("q", kept.gap_count.tobytes())
 
     def table(self) -> TurnTable:
         """A copy of what has been added."""

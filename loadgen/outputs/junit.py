@@ -91,8 +91,7 @@ def _message(slo: SloResult) -> str:
     if slo.outcome == "not_judged":
         return f"not judged: {slo.reason or 'no reason is known'}"
     if slo.outcome == "inconclusive":
-        more = "" if slo.samples_needed is None else f"; about {slo.samples_needed:,} more samples would decide it"
-        return f"{slo.expression} can't be decided: {slo.reason or 'too few samples'}{more}"
+        return f"{slo.expression} can't be decided: {slo.reason or 'too few samples'}"
     return f"{slo.expression}: it is {in_unit(slo.estimate, slo.unit)}, interval {interval(slo)}"
 
 

@@ -111,18 +111,11 @@ def _slo_table(slos: Sequence[SloResult]) -> list[str]:
             in_unit(slo.estimate, slo.unit),
             interval(slo),
             NOT_MEASURED if slo.n is None else f"{slo.n:,}",
-            _remark(slo),
+            code(slo.reason, in_table=True) if slo.reason else "",
         )
         for slo in slos
     )
     return _table(("SLO", "outcome", "estimate", "interval", "n", "remark"), "llrrrl", rows)
-
-
-def _remark(slo: SloResult) -> str:
-    parts = [code(slo.reason, in_table=True)] if slo.reason else []
-    if slo.outcome == "inconclusive" and slo.samples_needed is not None:
-        parts.append(f"about {slo.samples_needed:,} more would decide it")
-    return "; ".join(parts)
 
 
 def _latency_tables(summary: Summary) -> list[str]:

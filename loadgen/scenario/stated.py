@@ -76,19 +76,25 @@ def slo_problems(
     stages: the measured ones. streamed: whether replies are. priced: whether anything says what the run costs.
     recorded: whether any turn gets a record line.
     """
-    limited = any(slo.is_turn_limit for statement in statements for slo in statement.objectives)
+    limits = [slo for statement in statements for slo in statement.objectives if slo.is_turn_limit]
     for index, statement in enumerate(statements):
         for slo in statement.objectives:
             yield from ((index, what) for what in _unknown_names(slo, stages, workloads))
             if slo.metric in STREAMED and not streamed:
                 yield index, f"{slo.metric} is null without streaming; accepted: request.stream true, or a limit on e2e"
-            if slo.metric in ("goodput", "throughput.goodput") and not limited:
+            if slo.metric in ("goodput", "throughput.goodput") and not any(_meet(slo, limit) for limit in limits):
                 what = "no objective says what a good turn is; accepted: a limit on ttft, ttfo, tpot or e2e beside it"
                 yield index, f"{slo.metric}: {what}"
             if slo.kind == "cost" and not priced:
                 yield index, f"{slo.metric}: nothing says what the run costs; accepted: prices or hardware beside it"
             if slo.abort:
                 yield from ((index, f"abort: {what}") for what in _not_ending(slo, recorded))
+
+
+def _meet(one: Slo, other: Slo) -> bool:
+    """Whether a turn may be of what both are restricted to."""
+    stages, workloads = {one.stage, other.stage} - {None}, {one.workload, other.workload} - {None}
+    return len(stages) < 2 and len(workloads) < 2
 
 
 def _not_ending(slo: Slo, recorded: bool) -> Iterable[str]:

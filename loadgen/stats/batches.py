@@ -41,6 +41,27 @@ def batch_means(values: Floats) -> BatchMeans:
     return replace(max(tried, key=lambda means: means.error), left=tried[-1].left)
 
 
+def batch_means_in_stages(values: Floats, stages: npt.NDArray[np.integer]) -> BatchMeans:
+    """The same of values in stages whose levels differ by design: only what varies within a stage is chance.
+
+    stages: the stage of each value. Variances of the stages' sums are added (Cochran 1977, 5.3), with Satterthwaite's
+    (1946) degrees of freedom. Where a stage has less than 8 values, all are taken for one stage.
+    """
+    parts = [values[stages == stage] for stage in np.unique(stages)]
+    if len(parts) == 1 or min(len(part) for part in parts) < FEWEST_BATCHES:
+        return batch_means(values)
+    found = [batch_means(part) for part in parts]
+    squares = [(means.error * len(part)) ** 2 for means, part in zip(found, parts, strict=True)]
+    total = sum(squares)
+    each = sum(square**2 / means.degrees for square, means in zip(squares, found, strict=True))
+    return BatchMeans(
+        error=math.sqrt(total) / len(values),
+        degrees=total**2 / each if each > 0 else sum(means.degrees for means in found),
+        count=sum(means.count for means in found),
+        left=max(means.left for means in found),
+    )
+
+
 def _batches_of(values: Floats, size: int) -> BatchMeans:
     """From batches of this length; the first values that fill none are left out."""
     count = len(values) // size

@@ -8,7 +8,7 @@ lie below a limit, failed, or were good. docs/statistics.md has the formulas and
 import numpy as np
 import numpy.typing as npt
 
-from loadgen.stats.batches import FEWEST_BATCHES, batch_means, degrees_of_squares
+from loadgen.stats.batches import FEWEST_BATCHES, batch_means, batch_means_in_stages, degrees_of_squares
 from loadgen.stats.binomial import t_of, z_of
 
 F64 = npt.NDArray[np.float64]
@@ -88,13 +88,16 @@ def effective_n(hits: Hits, sizes: Hits, confidence: float = 0.95) -> float:
     return max(adjusted, min(plain, equal_sized_sessions(sizes)))
 
 
-def effective_n_of_turns(hits: Hits, sizes: Hits, sessions: I32, times_s: F64, confidence: float = 0.95) -> float:
+def effective_n_of_turns(
+    hits: Hits, sizes: Hits, sessions: I32, times_s: F64, confidence: float = 0.95, stages: I32 | None = None
+) -> float:
     """As many independent observations as these turns tell, that correlate within their sessions and in time.
 
     One row a turn, in any order: hits of sizes (1 for a turn itself, or the gaps of a turn), its session as a small
     number, when it was due. A queue that builds up makes the turns of all sessions slow at once, which sessions can't
     show and stretches of time can. The variances by session and by stretch are added, less that of what is of one
-    session and one stretch and would count twice (Cameron, Gelbach and Miller 2011).
+    session and one stretch and would count twice (Cameron, Gelbach and Miller 2011). stages: the stage of each turn
+    where the load has several; the step from one to the next is no chance, and not counted as correlation in time.
     """
     by_session = effective_n(*_sums(hits, sizes, sessions), confidence)
     n = float(sizes.sum())
@@ -102,7 +105,8 @@ def effective_n_of_turns(hits: Hits, sizes: Hits, sessions: I32, times_s: F64, c
     if not 0.0 < share < 1.0 or len(sizes) < FEWEST_BATCHES:
         return by_session
     order = np.argsort(times_s, kind="stable")
-    found = batch_means(np.asarray(hits - share * sizes, dtype=np.float64)[order])
+    spread = np.asarray(hits - share * sizes, dtype=np.float64)[order]
+    found = batch_means(spread) if stages is None else batch_means_in_stages(spread, stages[order])
     stretch = np.empty(len(order), dtype=np.int64)
     stretch[order] = np.arange(len(order)) * found.count // len(order)
     within_both = np.unique(sessions.astype(np.int64) * found.count + stretch, return_inverse=True)[1]

@@ -38,12 +38,17 @@ def quantile_ranks(n: int, effective: float, q: float, confidence: float = 0.95)
 
 
 def quantile_interval(
-    values: F64, clusters: I32, q: float, confidence: float = 0.95, times_s: F64 | None = None
+    values: F64,
+    clusters: I32,
+    q: float,
+    confidence: float = 0.95,
+    times_s: F64 | None = None,
+    stages: I32 | None = None,
 ) -> Interval:
     """The q-quantile of the values, each of the session that `clusters` names (small numbers, one a value).
 
-    values: F64[n] without NaN. times_s: F64[n], when each was due; given, correlation in time counts as well. The
-    estimate is by nearest rank; None where there are no values.
+    values: F64[n] without NaN. times_s: F64[n], when each was due; given, correlation in time counts as well, within
+    each of `stages` (I32[n]) if the load has several. The estimate is by nearest rank; None where there are no values.
     """
     n = len(values)
     if n == 0:
@@ -55,7 +60,7 @@ def quantile_interval(
     if times_s is None:
         effective = effective_n(hits, sizes, confidence)
     else:
-        effective = effective_n_of_turns(within, np.ones(n), clusters, times_s, confidence)
+        effective = effective_n_of_turns(within, np.ones(n), clusters, times_s, confidence, stages)
     low, high = quantile_ranks(n, effective, q, confidence)
     return Interval(
         estimate,

@@ -22,7 +22,7 @@ from loadgen.outputs.material import Material
 from loadgen.outputs.report import write_reports
 from loadgen.outputs.run_folder import RunFolder
 from loadgen.scenario.loader import LoadedScenario
-from loadgen.swarm.conductor import Conductor, WorkerFailedError
+from loadgen.swarm.conductor import Conductor
 from loadgen.swarm.judging import Judging
 from loadgen.swarm.members import Swarm
 from loadgen.swarm.report import write_inputs, write_results
@@ -275,8 +275,6 @@ class Run:
     def _stop_if_interrupted(self) -> None:
         if self._interrupts or self._ending:
             raise InterruptedRunError("interrupted before the load began")
-        if self._ending:
-            raise WorkerFailedError("the run was stopped before the load began", ExitCode.INVALID_RUN)
 
     def _tell_notes(self) -> None:
         """What has become of workers, as it is known."""

@@ -36,7 +36,7 @@ def upcoming(subject: Subject, plan: Plan, steps: Sequence[Step]) -> Next | None
 
 def trials_of(steps: Sequence[Step]) -> list[Trial]:
     """The steps as the search sees them."""
-    return [Trial(step.level, step.duration_s, step.outcome, step.longer) for step in steps]
+    return [Trial(step.level, step.duration_s, step.outcome, step.longer, bool(step.figures.growing)) for step in steps]
 
 
 def about_steps(subject: Subject, plan: Plan, steps: Sequence[Step]) -> int:
@@ -72,7 +72,7 @@ def conclude(subject: Subject, plan: Plan, steps: Sequence[Step], *, complete: b
         undecided=list(answer.undecided),
         generator_limit=answer.generator_limit,
         precision=answer.precision,
-        text=_text(answer, subject, plan, searched=searched, complete=complete),
+        text=_text(answer, subject, steps, searched=searched, complete=complete),
         knee=knee_of(steps, subject.unit),
     )
 
@@ -96,11 +96,11 @@ def _curve_code(answer: Answer, steps: Sequence[Step], *, judged: bool) -> ExitC
     return ExitCode.SLO_FAILED if answer.kind == "none_passes" else ExitCode.INCONCLUSIVE
 
 
-def _text(answer: Answer, subject: Subject, plan: Plan, *, searched: bool, complete: bool) -> str:
-    if not subject.slos:
-        return "The scenario states no SLO, so no level passes or fails."
+def _text(answer: Answer, subject: Subject, steps: Sequence[Step], *, searched: bool, complete: bool) -> str:
     unit = subject.unit
     parts = [] if complete else ["Not complete."]
+    if not subject.slos:
+        return " ".join([*parts, "The scenario states no SLO, so no level passes or fails."])
     low, high = answer.highest_passed, answer.lowest_failed
     if low is None and high is None:
         parts.append("No level passed or failed.")
@@ -112,10 +112,16 @@ def _text(answer: Answer, subject: Subject, plan: Plan, *, searched: bool, compl
         parts.append(f"Passed up to {shown(low, unit)}{why}; nothing failed.")
     else:
         parts.append(_between(low, high, unit, found=answer.kind == "found"))
+    if high is not None and (above := sorted({s.level for s in steps if s.outcome == "pass" and s.level > high})):
+        levels = ", ".join(f"{level:g}" for level in above)
+        parts.append(
+            f"Passed above it too, at {levels}, which does not count: one of the verdicts is chance, or the target "
+            "changed in between."
+        )
     if answer.undecided:
         levels = ", ".join(f"{level:g}" for level in answer.undecided)
-        tried = f", measured for up to {format_duration(plan.max_step_s)}" if searched else ""
-        parts.append(f"Could not decide at {levels}{tried}.")
+        longest_s = max(step.duration_s for step in steps if step.level in answer.undecided)
+        parts.append(f"Could not decide at {levels}, measured for up to {format_duration(longest_s)}.")
     if searched and complete and answer.kind == "undecided" and answer.undecided:
         parts.append("Longer steps (--duration, --max-step-duration) narrow it.")
     if answer.generator_limit is not None:

@@ -4,6 +4,7 @@ A target that shows Prometheus metrics under the names of vLLM, SGLang or llama.
 only the time is known.
 """
 
+import http.client
 import re
 import time
 import urllib.error
@@ -20,7 +21,7 @@ _BUSY = (
     "llamacpp:requests_processing",
     "llamacpp:requests_deferred",
 )
-_SAMPLE = re.compile(rf"^({'|'.join(_BUSY)})(?:\{{[^}}]*\}})?[ \t]+([0-9.eE+-]+)", re.MULTILINE)
+_SAMPLE = re.compile(rf"^({'|'.join(_BUSY)})(?:\{{[^}}]*\}})?[ \t]+([0-9.eE+-]+)(?=\s|$)", re.MULTILINE)
 _ANSWER_S = 2.0
 _LARGEST_PAGE = 16 * 1024 * 1024
 _POLL_S = 0.25
@@ -56,9 +57,9 @@ def busy_requests(base_url: str) -> float | None:
     try:
         with opener.open(f"{parts.scheme}://{host}/metrics", timeout=_ANSWER_S) as answer:
             page = answer.read(_LARGEST_PAGE).decode("utf-8", "replace")
-    except (OSError, ValueError):
+        return busy_in(page)
+    except (OSError, ValueError, http.client.HTTPException):
         return None
-    return busy_in(page)
 
 
 def busy_in(page: str) -> float | None:

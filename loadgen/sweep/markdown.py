@@ -1,5 +1,6 @@
 """sweep.md: the sweep for people who read it in a browser, a wiki or a pull request. A pure function of the sweep."""
 
+from loadgen.outputs.markdown import code
 from loadgen.scenario.quantities import format_duration
 from loadgen.sweep.conclusion import shown
 from loadgen.sweep.model import Sweep
@@ -16,12 +17,12 @@ def markdown(sweep: Sweep) -> str:
         if sweep.result.knee is not None:
             lines += [_cell(sweep.result.knee.text), ""]
     lines += [
-        f"- target: {_cell(target)}, model {_cell(subject.model)}",
+        f"- target: {code(target)}, model {code(subject.model)}",
         f"- steps of {format_duration(subject.duration_s)} and, where inconclusive, up to "
         f"{format_duration(plan.max_step_s)}; each a run of its own, in the folder named below",
         f"- started {sweep.started_at}, loadgen {sweep.version}, workers {subject.workers}, seeds from {subject.seed}",
-        *(f"- SLO: `{slo}`" for slo in subject.slos),
-        *(f"- note: {_cell(note)}" for note in sweep.notes),
+        *(f"- SLO: {code(slo)}" for slo in subject.slos),
+        *(f"- note: {code(note)}" for note in sweep.notes),
         "",
     ]
     titles, cells = rows(sweep)
@@ -37,7 +38,7 @@ def markdown(sweep: Sweep) -> str:
         "| --- | --- | --- | --- |",
     ]
     lines += [
-        _row([str(step.number), shown(step.level, subject.unit), step.outcome, _cell(step.reason)])
+        _row([str(step.number), shown(step.level, subject.unit), step.outcome, code(step.reason, in_table=True)])
         for step in sweep.steps
     ]
     return "\n".join(lines) + "\n"

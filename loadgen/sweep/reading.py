@@ -9,11 +9,12 @@ from loadgen.outputs.console import NOT_MEASURED, duration, number
 from loadgen.sweep.model import Figures, Objective, Outcome, Quantiles
 
 _GROWING = "the queue grew to the step's end, so a longer step would give other figures"
-_GREW_AGAIN = "the queue grew to the step's end, as it did before: there is no steady state at this load"
+_GREW_AGAIN = "the queue grew to the step's end, as it did in an earlier step: there is no steady state at this load"
 
 
 def outcome_of(summary: Summary, *, grew_before: bool) -> tuple[Outcome, str]:
-    """The step's outcome and the reason for it. grew_before: whether the queue grew in an earlier step at this level.
+    """The step's outcome and the reason for it. grew_before: whether the queue grew in an earlier step at this level,
+    or at a lower one.
 
     Where a queue grows no figure can pass, whatever it is so far. Seen once, that may be chance (a few of a hundred
     steady runs look so); seen again in a longer step it is a fail. An invalid run says nothing of the target.
@@ -43,7 +44,12 @@ def grew(summary: Summary) -> bool | None:
 
 
 def longer(summary: Summary) -> float | None:
-    """By which factor the run should have been longer for a verdict; None where that is not known."""
+    """By which factor the run should have been longer for a verdict; None where that is not known.
+
+    Where the queue grew the samples needed are those of a steady state that is not there.
+    """
+    if grew(summary):
+        return None
     factors = [
         1 + slo.samples_needed / slo.n
         for slo in summary.verdict.slos

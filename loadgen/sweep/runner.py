@@ -18,7 +18,6 @@ from loadgen.outputs.summary_json import read_summary
 from loadgen.scenario.quantities import format_duration
 from loadgen.sweep.conclusion import about_steps, conclude, shown, upcoming
 from loadgen.sweep.folder import NAME, to_json, write_whole
-from loadgen.sweep.html import write_sweep_report
 from loadgen.sweep.markdown import markdown
 from loadgen.sweep.model import Step, Subject, Sweep
 from loadgen.sweep.reading import figures_of, longer, objectives, outcome_of
@@ -75,7 +74,8 @@ def run_sweep(sweep: Sweep, folder: Path, around: Surroundings) -> tuple[Sweep, 
         sweep = _save(msgspec.structs.replace(sweep, attempts=sweep.attempts + 1), folder, complete=False)
         code = around.measure(following.level, following.duration_s, seed, place)
         if code in _WHOLE and (place / SUMMARY).exists():
-            grew_before = any(step.figures.growing for step in sweep.steps if step.level == following.level)
+            # What grows at less load grows at more.
+            grew_before = any(step.figures.growing for step in sweep.steps if step.level <= following.level)
             step = _step(number, following, seed, place, code, grew_before=grew_before)
             around.say(f"  {step.outcome}: {step.reason}")
             sweep = msgspec.structs.replace(sweep, steps=[*sweep.steps, step])
@@ -85,7 +85,7 @@ def run_sweep(sweep: Sweep, folder: Path, around: Surroundings) -> tuple[Sweep, 
         _save(sweep, folder, complete=False)
     complete = cut is None
     sweep = _save(sweep, folder, complete=complete)
-    write_sweep_report(folder, sweep)
+    around.report(sweep)
     assert sweep.result is not None
     return sweep, ExitCode(sweep.result.exit_code) if cut is None else cut
 

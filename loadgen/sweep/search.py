@@ -29,12 +29,16 @@ _State = Literal["pass", "fail", "undecided", "generator", "open"]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One level measured. longer: by which factor the duration should grow for a verdict, None where not known."""
+    """One level measured. longer: by which factor the duration should grow for a verdict, None where not known.
+
+    growing: whether the queue grew, which seen once decides nothing and seen again is a fail.
+    """
 
     level: float
     duration_s: float
     outcome: Outcome
     longer: float | None = None
+    growing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def next_listed(levels: Sequence[float], trials: Sequence[Trial], limits: Limits
         there = [trial for trial in trials if trial.level == level]
         if not there:
             return Next(level, limits.duration_s, again=False)
-        if there[-1].outcome != "invalid" and _state(there, limits) == "open":
+        if there[-1].outcome != "invalid" and _state(there, limits) == "open" and _may_grow(there[-1], limits):
             return _longer(there[-1], limits)
     return None
 
@@ -157,9 +161,12 @@ def _state(trials: Sequence[Trial], limits: Limits) -> _State | None:
     if sum(trial.outcome == "invalid" for trial in trials) >= _INVALID_TRIALS:
         return "generator"
     last = trials[-1]
-    if last.outcome == "invalid" or last.duration_s < limits.max_step_s * (1 - _EQUAL):
-        return "open"
-    return "undecided"
+    once = last.growing and sum(trial.growing for trial in trials) == 1
+    return "open" if last.outcome == "invalid" or once or _may_grow(last, limits) else "undecided"
+
+
+def _may_grow(last: Trial, limits: Limits) -> bool:
+    return last.duration_s < limits.max_step_s * (1 - _EQUAL)
 
 
 def _those(states: dict[float, _State], state: _State) -> list[float]:

@@ -1,7 +1,7 @@
 """What an objective is judged on: the counts and histograms of its stages and workloads, and their turns by session."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,6 +32,10 @@ class Evidence:
     ended_s: float
     basis: CostBasis
     qualities: Mapping[str, Mapping[str, Quality]]
+    # The last choice: objectives mostly are about the same turns, and to copy 100,000 takes a tenth of a second.
+    _chosen: dict[tuple[str | None, str | None], TurnTable] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def plan(self) -> RunPlan:
@@ -48,8 +52,13 @@ class Evidence:
 
     def turns(self, slo: Slo) -> TurnTable | None:
         """The turns due in the objective's stages, of its workloads, whatever their outcome."""
-        table = self.table
-        return None if table is None else table.only(_selected(table, slo, self.plan))
+        if self.table is None:
+            return None
+        key = (slo.stage, slo.workload)
+        if key not in self._chosen:
+            self._chosen.clear()
+            self._chosen[key] = self.table.only(_selected(self.table, slo, self.plan))
+        return self._chosen[key]
 
     def windows(self, slo: Slo) -> list[Window]:
         """The stretches of time that the objective is about, as far as the run got; stages that touch as one."""
@@ -104,6 +113,8 @@ class Cohort(Evidence):
             counted.cancelled = int(turns.of_outcome("cancelled").sum())
             counted.failed = len(turns) - counted.ok - counted.cancelled
             counted.good = int(good_turns(turns, self.plan).sum())
+            # Records don't say which turns these are; as long as there is one, nothing is known of the goodput.
+            counted.good_unknown = super().counters(slo).good_unknown
         return counted
 
 

@@ -46,9 +46,8 @@ def _share(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
     if turns is None or not len(turns):
         return Figure(hits / of, None, None, confidence, of, "turns", "share", why=NO_RECORDS)
     rows = good_turns(turns, evidence.plan) if slo.metric == "goodput" else ~turns.of_outcome("ok")
-    part = effective_n_of_turns(
-        rows.astype(np.float64), np.ones(len(turns)), turns.session, turns.numbers["intended_s"], confidence
-    )
+    due, hit = turns.numbers["intended_s"], rows.astype(np.float64)
+    part = effective_n_of_turns(hit, np.ones(len(hit)), turns.session, due, confidence, turns.stage)
     effective = part / len(turns) * of
     low, high = clopper_pearson(hits / of * effective, effective, confidence)
     needed = samples_needed(of, effective, slo.limit, hits / of, confidence)
@@ -88,6 +87,9 @@ def _quality(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
         for bound in (found.ci_low, found.ci_high)
     )
     n = found.n if isinstance(found.n, int) else 0
-    half = max(abs(value - bound) for bound in (low, high, value) if bound is not None)
     unit = found.unit if isinstance(found.unit, str) else ""
+    if low is None or high is None:
+        why = "the workload gives it no interval, or too few answers came for one"
+        return Figure(value, low, high, confidence, n, "answers", unit, why=why)
+    half = max(high - value, value - low)
     return Figure(value, low, high, confidence, n, "answers", unit, more_needed(n, half, value - slo.limit))

@@ -47,8 +47,9 @@ def judge(
         for stage, found in zip(schedule.stages, steady, strict=True)
         if found is not None and found.growing is True
     ]
+    unreached = [stage.name for stage in schedule.stages if stage.measure and stage.start_s >= evidence.ended_s]
     strict = 1 - (1 - CONFIDENCE) / len(slos)
-    results = [_result(slo, evidence, strict, growing, failure) for slo in slos]
+    results = [_result(slo, evidence, strict, growing, unreached, failure) for slo in slos]
     if not summary.generator.valid:
         results = [msgspec.structs.replace(slo, outcome="not_judged", reason=_INVALID) for slo in results]
     verdict = Verdict(
@@ -70,7 +71,12 @@ def _outcome(
 
 
 def _result(
-    slo: Slo, evidence: Evidence, strict_confidence: float, growing: Sequence[str], failure: Failure | None
+    slo: Slo,
+    evidence: Evidence,
+    strict_confidence: float,
+    growing: Sequence[str],
+    unreached: Sequence[str],
+    failure: Failure | None,
 ) -> SloResult:
     figure = figure_of(slo, evidence, CONFIDENCE)
     strict = figure if strict_confidence == CONFIDENCE else figure_of(slo, evidence, strict_confidence)
@@ -83,6 +89,10 @@ def _result(
         misses = figure.estimate is not None and not slo.met_by(figure.estimate)
         needed = strict.needed if misses else figure.needed
         return _told(slo, figure, "inconclusive", *_undecided(slo, figure, needed, evidence))
+    missing = [name for name in unreached if slo.stage in (None, name)]
+    if missing:
+        why = f"the load ended before stage {', '.join(missing)}"
+        return _told(slo, figure, "inconclusive", None, why)
     where = [name for name in growing if slo.stage in (None, name)]
     if where and (slo.kind == "latency" or slo.metric == "goodput"):
         why = f"the queue grew in stage {', '.join(where)}: a longer run would give another figure"
@@ -118,6 +128,8 @@ def _undecided(slo: Slo, figure: Figure, needed: int | None, evidence: Evidence)
         return None, figure.why
     if needed is None:
         return None, _CLOSE
+    # Ranks and shares may be one turn apart at the limit: then the one says that none is missing, and the other not.
+    needed = max(1, needed)
     return needed, f"needs about {_more(figure, needed, evidence.window_s(slo))}"
 
 

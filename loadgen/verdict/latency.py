@@ -15,13 +15,16 @@ from loadgen.metrics.histogram import Histogram
 from loadgen.metrics.snapshot import Metric
 from loadgen.metrics.turn_table import Floats, TurnTable
 from loadgen.scenario.slos import Slo
-from loadgen.stats.batches import FEWEST_BATCHES, batch_means
+from loadgen.stats.batches import FEWEST_BATCHES, batch_means_in_stages
 from loadgen.stats.binomial import t_of
 from loadgen.stats.clusters import effective_n_of_turns
 from loadgen.stats.means import ratio_interval
 from loadgen.stats.quantiles import quantile_ranks, rank_of, samples_needed
 from loadgen.verdict.evidence import Evidence, held_by, times_of
 from loadgen.verdict.figure import NO_RECORDS, Figure, more_needed
+
+# Histograms round to the nearest µs, so that what they count at their estimate may be half a µs above it.
+_ROUNDED_NS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,24 +111,22 @@ def quantile_figure(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
 def _effective(slo: Slo, turns: TurnTable, seen: Histogram, q: float, confidence: float) -> float | None:
     """The effective number of observations as a share of n; None where the records hold none."""
     rows = held_by(turns, slo)
-    turns = turns.only(rows)
-    if not len(turns):
-        return None
-    times = turns.numbers["intended_s"]
-    estimate_s = (seen.quantile_ns(q) or 0) / 1e9
+    sessions, stages, due = turns.session[rows], turns.stage[rows], turns.numbers["intended_s"][rows]
+    estimate_ns = seen.quantile_ns(q) or 0
+
+    def share(hits: Floats, sizes: Floats) -> float:
+        return effective_n_of_turns(hits, sizes, sessions, due, confidence, stages) / float(sizes.sum())
+
     if slo.metric != "itl":
-        within = (times_of(turns, slo) <= estimate_s).astype(np.float64)
-        return effective_n_of_turns(within, np.ones(len(turns)), turns.session, times, confidence) / len(turns)
-    sizes = _by_turn(turns, turns.gap_count)
+        within = (times_of(turns, slo)[rows] * 1e9 <= estimate_ns + _ROUNDED_NS).astype(np.float64)
+        return share(within, np.ones(len(within))) if len(within) else None
+    sizes = _by_turn(turns, turns.gap_count)[rows]
     if not sizes.sum():
         return None
     # The quantile lies inside of a bin: the edge on whose side the gaps of a session are more alike counts.
-    at = int(np.searchsorted(EDGES_NS, estimate_s * 1e9))
-    found = []
-    for edge in (at - 1, at):
-        hits = _by_turn(turns, np.where(turns.gap_bin <= edge, turns.gap_count, 0))
-        found.append(effective_n_of_turns(hits, sizes, turns.session, times, confidence) / float(sizes.sum()))
-    return min(found)
+    at = int(np.searchsorted(EDGES_NS, estimate_ns))
+    below = (_by_turn(turns, np.where(turns.gap_bin <= edge, turns.gap_count, 0))[rows] for edge in (at - 1, at))
+    return min(share(hits, sizes) for hits in below)
 
 
 def longest_figure(slo: Slo, evidence: Evidence) -> Figure:
@@ -190,7 +191,7 @@ def _sides_of_ratio(sums: Floats, sizes: Floats, turns: TurnTable, confidence: f
     if found.low is None or found.high is None or found.estimate is None:
         return None
     order = np.argsort(turns.numbers["intended_s"], kind="stable")
-    in_time = batch_means((sums - found.estimate * sizes)[order])
+    in_time = batch_means_in_stages((sums - found.estimate * sizes)[order], turns.stage[order])
     half = t_of(confidence, in_time.degrees) * in_time.error * len(sums) / total
     return max(half, found.estimate - found.low), max(half, found.high - found.estimate)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from loadgen.metrics.turn_table import Floats, TurnTable
+from loadgen.metrics.turn_table import Codes, Floats, TurnTable
 from loadgen.scenario.slos import Slo
 from loadgen.stats.rates import rate_interval
 from loadgen.verdict.evidence import Evidence, good_turns
@@ -37,8 +37,8 @@ def rate_figure(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
     # What happens inside of a window is of whichever stage: a turn that was due before it may end there.
     if slo.workload is not None:
         table = table.only(table.of_workload([slo.workload]))
-    bins, bin_s = _events(what, table, windows, window_s, evidence)
-    found = rate_interval(bins, bin_s, confidence)
+    bins, bin_s, stages = _events(what, table, windows, window_s, evidence)
+    found = rate_interval(bins, bin_s, confidence, stages)
     if found.low is None or found.high is None or found.estimate is None or found.estimate <= 0:
         why = "too short or too little for an interval of a rate"
         return Figure(estimate, None, None, confidence, n, "seconds", "1/s", why=why)
@@ -58,8 +58,8 @@ def rate_figure(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
 
 def _events(
     what: str, table: TurnTable, windows: list[tuple[float, float]], window_s: float, evidence: Evidence
-) -> tuple[Floats, float]:
-    """How much fell into each of many equal bins of the windows, in order of time; and a bin's length in seconds."""
+) -> tuple[Floats, float, Codes]:
+    """How much fell into each of many equal bins of the windows, in order of time; a bin's length in s; its stage."""
     bin_s = window_s / min(_MOST_BINS, max(_FEWEST_BINS, int(window_s)))
     ends = table.numbers["end_s"]
     if what in ("requests", "goodput"):
@@ -70,11 +70,13 @@ def _events(
         first = table.numbers["first_output_s"]
         starts = np.where(np.isnan(first), ends, first)
     flowed = _flow(weights, starts, ends)
-    found = []
+    found, stages = [], []
+    begins = np.array([stage.start_s for stage in evidence.plan.stages])
     for start_s, end_s in windows:
         edges: Floats = start_s + bin_s * np.arange(int((end_s - start_s) / bin_s + 1e-6) + 1, dtype=np.float64)
         found.append(np.diff(flowed(edges)))
-    return np.concatenate(found), bin_s
+        stages.append(np.searchsorted(begins, edges[:-1] + bin_s / 2, side="right").astype(np.int32))
+    return np.concatenate(found), bin_s, np.concatenate(stages)
 
 
 def _flow(weights: Floats, starts: Floats, ends: Floats) -> Callable[[Floats], Floats]:

@@ -9,7 +9,7 @@ from loadgen.comparison.result import Comparison, MetricResult
 from loadgen.comparison.rules import Rules
 from loadgen.comparison.runs import read_run
 from loadgen.errors import UsageError
-from tests.unit.comparison.making import SCENARIO, folder, rewrite, runs
+from tests.unit.comparison.making import SCENARIO, folder, one_turn_sessions, rewrite, run_of, runs, slower_turns
 
 LATENCIES = Request(metrics=("ttft.p50", "itl.p50", "e2e.p50"))
 
@@ -106,6 +106,49 @@ def test_failures_are_a_regression_in_percentage_points(tmp_path: Path) -> None:
     errors = result(found, "error_rate")
     assert (errors.scale, errors.baseline, errors.outcome) == ("difference", 0.0, "regression")
     assert errors.change == pytest.approx(0.1, abs=0.03)
+
+
+def test_one_outage_of_one_run_is_no_regression(tmp_path: Path) -> None:
+    """All that fail do so at once: that is one event, however many sessions it hits."""
+    steady = run_of(tmp_path / "a", one_turn_sessions(0))
+    burst = run_of(tmp_path / "b", one_turn_sessions(1, fails=lambda at_s: 40 <= at_s < 45))
+    spread = run_of(tmp_path / "c", one_turn_sessions(2, fails=lambda at_s: round(at_s * 100) % 13 == 0))
+    request = Request(metrics=("error_rate",))
+    assert result(compare([steady], [burst], request), "error_rate").outcome == "cannot_tell"
+    assert result(compare([steady], [spread], request), "error_rate").outcome == "regression"
+
+
+GOOD = Request(metrics=("goodput", "throughput.good_requests"))
+
+
+def test_run_to_run_noise_at_a_steep_limit_is_no_regression_of_goodput(tmp_path: Path) -> None:
+    """A limit amid the TTFTs: 3 % slower, as two runs of the same may be, costs over half of the good turns."""
+    turns = one_turn_sessions(0)
+    before = run_of(tmp_path / "a", turns, "ttft p90 < 100ms")
+    noisy = run_of(tmp_path / "b", slower_turns(turns, 1.03), "ttft p90 < 100ms")
+    found = compare([before], [noisy], GOOD)
+    assert result(found, "goodput").change == pytest.approx(-0.35, abs=0.05)
+    assert {one.outcome for one in found.metrics} == {"cannot_tell"}
+    quiet = compare([before], [noisy], Request(Rules(run_noise=0.0), GOOD.metrics))
+    assert result(quiet, "goodput").outcome == "regression"
+
+
+def test_a_gross_loss_of_goodput_is_a_regression_of_one_run_a_side(tmp_path: Path) -> None:
+    turns = one_turn_sessions(0)
+    before = run_of(tmp_path / "a", turns, "ttft p90 < 115ms")
+    after = run_of(tmp_path / "b", slower_turns(turns, 1.2), "ttft p90 < 115ms")
+    assert result(compare([before], [after], GOOD), "goodput").outcome == "regression"
+
+
+def test_goodput_by_other_limits_is_not_judged(tmp_path: Path) -> None:
+    turns = one_turn_sessions(0)
+    lax = run_of(tmp_path / "a", turns, "ttft p90 < 150ms")
+    strict = run_of(tmp_path / "b", turns, "ttft p90 < 90ms")
+    found = compare([lax], [strict], Request(metrics=("goodput", "error_rate")))
+    assert result(found, "goodput").outcome == "not_judged"
+    assert "SLOs differ" in (result(found, "goodput").reason or "")
+    other_tail = run_of(tmp_path / "c", turns, "ttft p99 < 150ms")
+    assert result(compare([lax], [other_tail], GOOD), "goodput").outcome != "not_judged"
 
 
 def test_two_runs_without_a_failure_do_not_rule_failures_out(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ def slower(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     return compare(runs(base, "a", range(3)), runs(base, "b", range(3, 6), slower=1.5), request)
 
 
-def printed(comparison: Comparison) -> str:
-    console = Console(file=io.StringIO(), width=100)
+def printed(comparison: Comparison, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width)
     print_comparison(comparison, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -43,6 +43,14 @@ def test_the_table_has_every_figure_with_its_interval_and_outcome(slower: Compar
     assert max(map(len, lines)) <= 100
 
 
+def test_a_narrow_terminal_has_whole_names_and_outcomes(slower: Comparison) -> None:
+    named = [msgspec.structs.replace(slower.metrics[0], name="cost.per_1m_output_tokens"), *slower.metrics[1:]]
+    text = printed(msgspec.structs.replace(slower, metrics=named), 80)
+    assert all(one.name in text for one in named)
+    assert "REGRESSION" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_json_has_the_whole_comparison_and_reads_back(slower: Comparison) -> None:
     data = json.loads(to_json(slower))
     assert data["schema"] == "loadgen.comparison/1"
@@ -52,7 +60,8 @@ def test_json_has_the_whole_comparison_and_reads_back(slower: Comparison) -> Non
 
 def test_a_comment_says_the_outcome_first_and_folds_the_rest_away(slower: Comparison) -> None:
     text = markdown(slower)
-    assert text.startswith("## loadgen compare: 🔴 Regression in 2 of 3 figures")
+    assert text.startswith("## loadgen compare: Regression in 2 of 3 figures: `ttft.p50` +5")
+    assert all(ord(character) < 0x2100 for character in text)
     head, fold, rest = text.partition("<details>")
     assert fold
     assert "`ttft.p50`" in head
@@ -62,7 +71,8 @@ def test_a_comment_says_the_outcome_first_and_folds_the_rest_away(slower: Compar
 
 def test_nothing_from_outside_is_markup_in_a_comment(slower: Comparison) -> None:
     run = msgspec.structs.replace(slower.candidate[0], path=HOSTILE, model=HOSTILE, target=HOSTILE)
-    text = markdown(msgspec.structs.replace(slower, candidate=[run], notes=[HOSTILE]))
+    metrics = [msgspec.structs.replace(slower.metrics[0], name=HOSTILE, unit=HOSTILE), *slower.metrics[1:]]
+    text = markdown(msgspec.structs.replace(slower, candidate=[run], notes=[HOSTILE], metrics=metrics))
     outside = "".join(part for line in text.splitlines() for part in line.split("``")[::2])
     assert "<img" not in outside
     assert "@team" not in outside

@@ -12,9 +12,8 @@ from tests.unit.metrics.making import summary_of, turn
 
 PASSED = SloResult("ttft p99 < 2s", 0.05, 0.049, 0.0512, 0.95, 400, "pass", limit=2.0, unit="s")
 FAILED = SloResult("error_rate < 1%", 0.031, 0.022, 0.042, 0.975, 400, "fail", limit=0.01, unit="share")
-UNDECIDED = SloResult(
-    "tpot p99 < 80ms", 0.079, 0.0712, None, 0.95, 90, "inconclusive", 310, "the interval holds the limit", 0.08, "s"
-)
+_MORE = "needs about 310 more turns: 7 s at this rate"
+UNDECIDED = SloResult("tpot p99 < 80ms", 0.079, 0.0712, None, 0.95, 90, "inconclusive", 310, _MORE, 0.08, "s")
 UNJUDGED = SloResult("ttft p50 < 1s", reason="the run is invalid")
 NOTES = ["worker w2 left at 12.0 s, in order"]
 

@@ -187,7 +187,7 @@ def test_the_verdict_comes_first_and_in_words(outcome: str, word: str) -> None:
     assert body.index(f">{word}<") < body.index("What was run")
     for shown in ("ttft p99 &lt; 2s", "50.0 ms", "49.0 ms to 51.2 ms (95%)", "at least 71.2 ms", "about 310 more"):
         assert shown in body
-    assert "the interval holds the limit" in body
+    assert "needs about 310 more turns: 7 s at this rate" in body
     assert "the queue grew" in body
 
 

@@ -53,7 +53,7 @@ def test_an_slo_is_a_row_with_its_figure_its_interval_and_what_is_missing() -> N
         "79.0 ms",
         "at least 71.2 ms (95%)",
         "90",
-        "`the interval holds the limit`; about 310 more would decide it",
+        "`needs about 310 more turns: 7 s at this rate`",
     ]
 
 

@@ -212,6 +212,14 @@ def test_an_expressions_mistake_is_shown_with_its_character(refuse: Refuse) -> N
     ]
 
 
+def test_goodput_needs_a_limit_where_it_is_about(load: Load, refuse: Refuse) -> None:
+    limit = '"ttft{workload=agents} p99 < 2s"'
+    (line,) = refuse(replace=(STATED, f'slos: [{limit}, "goodput{{workload=chat}} > 95%"]'))
+    assert "slos.1: goodput: no objective says what a good turn is" in line
+    for goodput in ("goodput > 95%", "goodput{workload=agents} > 95%", "throughput.goodput{stage=steady} > 5"):
+        assert len(load(replace=(STATED, f'slos: [{limit}, "{goodput}"]')).scenario.objectives) == 2
+
+
 def test_costs_need_prices(refuse: Refuse) -> None:
     text = "prices: deepseek-flash\nbudget: {usd: 5}\n"
     (line,) = refuse(replace=(f"{STATED}\n{text}", 'slos: ["cost.total < 5"]\n'))

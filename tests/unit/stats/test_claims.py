@@ -54,6 +54,25 @@ def test_turns_taken_for_independent_would_break_the_claim() -> None:
     assert row.broken(_SLACK)
 
 
+@pytest.mark.parametrize("population", [POPULATIONS[1], POPULATIONS[7]], ids=lambda population: population.name)
+def test_a_load_of_two_stages_is_covered_and_decided(population: Population) -> None:
+    """The second stage is 5 times slower; the truth is where both together have 90 % below it."""
+    rng = np.random.default_rng(10)
+    many = np.concatenate([factor * population.draw(rng, 1000, 200).values for factor in (1, 5)])
+    truth, row = float(np.quantile(many, 0.9)), Row("quantiles", population.name, "2 x 2000 x 1", "p90")
+    for _ in range(_RUNS):
+        first, second = population.draw(rng, 2000, 1), population.draw(rng, 2000, 1)
+        values = np.concatenate((first.values, 5 * second.values))
+        times = np.concatenate((first.times_s, first.times_s.max() + second.times_s))
+        stages = np.repeat(np.array([0, 1], dtype=np.int32), 2000)
+        row.add(
+            quantile_interval(values, np.arange(4000, dtype=np.int32), 0.9, times_s=times, stages=stages),
+            truth,
+        )
+    assert not row.broken(_SLACK)
+    assert row.passed_far >= 0.9 * row.runs
+
+
 @pytest.mark.parametrize("alike", [0.0, 0.4])
 def test_proportions_cover(alike: float) -> None:
     assert _kept(proportion_rows(30, 20, alike, _RUNS, seed=3))

@@ -84,3 +84,30 @@ def test_sessions_that_follow_each_other_are_not_counted_twice() -> None:
     hits = np.repeat(rng.random(320) < 0.5, 10).astype(np.float64)
     in_time = effective_n_of_turns(hits, np.ones(3200), sessions, np.arange(3200.0))
     assert 150 < in_time < 330
+
+
+def test_the_step_from_one_stage_of_the_load_to_the_next_is_no_correlation_in_time() -> None:
+    rng = np.random.default_rng(7)
+    stages = np.repeat(np.array([1, 2], dtype=np.int32), 1000)
+    hits = (rng.random(2000) < np.where(stages == 1, 0.99, 0.75)).astype(np.float64)
+    sessions, times = np.arange(2000, dtype=np.int32), np.arange(2000.0)
+    assert effective_n_of_turns(hits, np.ones(2000), sessions, times) < 20
+    assert effective_n_of_turns(hits, np.ones(2000), sessions, times, stages=stages) > 1000
+
+
+def test_what_is_correlated_within_a_stage_still_counts() -> None:
+    rng = np.random.default_rng(8)
+    stages = np.repeat(np.array([1, 2], dtype=np.int32), 1000)
+    hits = (np.repeat(rng.random(40), 50) < np.where(stages == 1, 0.9, 0.6)).astype(np.float64)
+    found = effective_n_of_turns(hits, np.ones(2000), np.arange(2000, dtype=np.int32), np.arange(2000.0), stages=stages)
+    assert found < 60
+
+
+def test_a_stage_of_hardly_any_turns_is_not_told_apart() -> None:
+    rng = np.random.default_rng(9)
+    hits = (rng.random(500) < 0.9).astype(np.float64)
+    stages = np.array([1] * 497 + [2] * 3, dtype=np.int32)
+    sessions, times = np.arange(500, dtype=np.int32), np.arange(500.0)
+    assert effective_n_of_turns(hits, np.ones(500), sessions, times, stages=stages) == effective_n_of_turns(
+        hits, np.ones(500), sessions, times
+    )

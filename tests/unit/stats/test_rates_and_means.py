@@ -70,3 +70,17 @@ def test_correlated_bins_widen_the_interval() -> None:
 
 def test_a_rate_is_never_below_nothing() -> None:
     assert rate_interval(np.array([0.0] * 19 + [1.0]), 1.0).low == 0.0
+
+
+def test_stages_of_different_rates_have_an_interval_and_their_difference_does_not_widen_it() -> None:
+    rng = np.random.default_rng(8)
+    counts = np.concatenate((rng.poisson(10, size=100), rng.poisson(40, size=100))).astype(np.float64)
+    stages = np.repeat(np.array([1, 2], dtype=np.int32), 100)
+    assert rate_interval(counts, 1.0).low is None
+    found = rate_interval(counts, 1.0, stages=stages)
+    assert found.estimate == counts.mean()
+    assert found.low is not None
+    assert found.high is not None
+    # Poisson's: 1.96 * sqrt(25 / 200) on either side.
+    assert 1.2 < found.high - found.low < 2.4
+    assert found.low < 25 < found.high

@@ -6,8 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from loadgen.errors import UsageError
-from loadgen.sweep.command import sweep
-from tests.support.command import open_load, write_scenario
+from loadgen.scenario.loader import load_scenario
+from loadgen.sweep.command import notes_of, sweep
+from tests.support.command import closed_load, open_load, write_scenario
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,13 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     assert isinstance(error, UsageError)
     assert "no sweep to go on with" in str(error)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["given", "kept"]
+
+
+def test_users_that_start_at_once_within_what_is_measured_are_noted(tmp_path: Path) -> None:
+    bare = load_scenario(write_scenario(tmp_path, "bare", load=closed_load(4, "1s")))
+    load = closed_load(4, "1s")
+    warmed = load | {"stages": [{"name": "warmup", "duration": "1s", "users": 4, "measure": False}, *load["stages"]]}
+    [note] = notes_of(bare, "users")
+    assert "no stage is a warm-up" in note
+    assert notes_of(bare, "rate") == []
+    assert notes_of(load_scenario(write_scenario(tmp_path, "warmed", load=warmed)), "users") == []

@@ -1,7 +1,7 @@
 """A sweep from step to step: what is on disk after each, and how it goes on after it was cut off."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -11,6 +11,7 @@ from rich.console import Console
 from loadgen.errors import ExitCode, UsageError
 from loadgen.sweep.cooling import busy_in, busy_requests, cool
 from loadgen.sweep.folder import open_folder, read_sweep
+from loadgen.sweep.markdown import markdown
 from loadgen.sweep.model import Outcome, Sweep
 from loadgen.sweep.runner import Surroundings, run_sweep
 from loadgen.sweep.table import print_sweep
@@ -59,6 +60,13 @@ def test_each_step_is_a_folder_and_all_of_it_is_written_down(tmp_path: Path) -> 
     assert sweep.result.text in text
 
 
+def test_the_page_is_made_once_of_the_whole_sweep(tmp_path: Path) -> None:
+    pages: list[Sweep] = []
+    surroundings = replace(around(Target(), []), report=pages.append)
+    sweep, _ = run_sweep(NEW, tmp_path, surroundings)
+    assert pages == [sweep]
+
+
 def test_no_text_is_sent_twice(tmp_path: Path) -> None:
     target = Target(cut={3: ExitCode.INTERRUPTED})
     sweep, code = run_sweep(NEW, tmp_path, around(target, []))
@@ -103,6 +111,12 @@ def test_a_queue_that_grows_twice_is_a_limit(tmp_path: Path) -> None:
     assert sweep.result.lowest_failed < 6.4
 
 
+def test_a_queue_that_grew_at_less_load_is_a_limit_at_once(tmp_path: Path) -> None:
+    plan = msgspec.structs.replace(NEW.plan, levels=[8.0, 16.0, 4.0], max_step_s=60.0)
+    sweep, _ = run_sweep(msgspec.structs.replace(NEW, plan=plan), tmp_path, around(Target(limit=6, growing=True), []))
+    assert [one.outcome for one in sweep.steps] == ["inconclusive", "fail", "pass"]
+
+
 def test_a_folder_is_gone_on_with_only_for_the_same_subject(tmp_path: Path) -> None:
     assert open_folder(tmp_path / "new", SUBJECT) is None
     run_sweep(NEW, tmp_path, around(Target(), []))
@@ -118,6 +132,17 @@ def test_a_sweep_of_another_schema_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text('{"schema": "loadgen.sweep/9"}')
     with pytest.raises(UsageError, match=r"loadgen\.sweep/1"):
         read_sweep(tmp_path)
+
+
+def test_nothing_from_outside_is_markup_in_the_text() -> None:
+    hostile = "<img src=x> @team [a](b) | #1"
+    subject = msgspec.structs.replace(SUBJECT, target=hostile, model=hostile)
+    steps = [msgspec.structs.replace(step(1, 1.0), reason=hostile)]
+    text = markdown(msgspec.structs.replace(NEW, subject=subject, steps=steps, notes=[hostile]))
+    outside = "".join(part for line in text.splitlines() for part in line.split("`")[::2])
+    assert text.count("@team") == 4
+    assert "@team" not in outside
+    assert "<img" not in outside
 
 
 def test_the_table_fits_a_hundred_columns(capsys: pytest.CaptureFixture[str]) -> None:

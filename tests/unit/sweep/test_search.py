@@ -1,5 +1,6 @@
 """The search for the highest level that passes, against oracles whose limit is known: exact, blurred, and noisy."""
 
+import dataclasses
 import math
 from random import Random
 
@@ -90,6 +91,20 @@ def test_a_step_is_made_as_long_as_the_samples_needed_say() -> None:
     assert following == Next(2, 116.0, again=True)
     following = next_trial([Trial(2, 60, "inconclusive", longer=50.0)], RATES)
     assert following == Next(2, 240.0, again=True)
+
+
+def test_a_queue_that_grew_once_is_looked_at_again_however_long_the_step_was() -> None:
+    """Beside an undecided level a step is as long as any may be, and one that grows must not be left as a hole."""
+    trials = [Trial(4, 60, "pass"), Trial(8, 60, "fail"), Trial(5.66, RATES.max_step_s, "inconclusive", growing=True)]
+    assert next_trial(trials, RATES) == Next(5.66, RATES.max_step_s, again=True)
+    settled = next_trial([*trials, Trial(5.66, RATES.max_step_s, "inconclusive")], RATES)
+    assert not isinstance(settled, Next) or settled.level != 5.66
+
+
+def test_a_listed_level_that_grew_takes_no_step_longer_than_allowed() -> None:
+    short = dataclasses.replace(RATES, max_step_s=RATES.duration_s)
+    grown = [Trial(4, RATES.duration_s, "inconclusive", growing=True)]
+    assert next_listed([4], grown, short) is None
 
 
 def test_a_longer_step_that_decides_is_believed() -> None:

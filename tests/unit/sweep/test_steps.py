@@ -29,6 +29,8 @@ def test_the_reason_names_the_objective_and_its_figure() -> None:
     told = outcome_of(undecided, grew_before=False)[1]
     assert told == "ttft p99 < 2s: 1.90 s, 95 % interval 1.50 s to –, about 1,200 more samples needed"
     assert longer(undecided) == 4.0
+    growing = msgspec.structs.replace(judged("inconclusive", growing=True), verdict=undecided.verdict)
+    assert longer(growing) is None  # of a steady state that is not there no number of samples tells
     censored = summary_with("fail", slo("fail", None, ci_low=2.5))
     assert outcome_of(censored, grew_before=False)[1] == "ttft p99 < 2s: over 2.50 s"
 
@@ -115,6 +117,24 @@ def test_listed_levels_end_with_the_code_of_what_passed(steps: list[Step], code:
     plan = msgspec.structs.replace(PLAN, levels=[1.0, 2.0], max_step_s=60.0)
     result = conclude(SUBJECT, plan, steps, complete=True)
     assert (result.kind, result.exit_code) == ("curve", code)
+
+
+def test_a_pass_above_a_failure_is_told() -> None:
+    plan = msgspec.structs.replace(PLAN, levels=[1.0, 2.0, 4.0])
+    result = conclude(SUBJECT, plan, _steps((1, "pass"), (2, "fail"), (4, "pass")), complete=True)
+    assert result.highest_passed == 1
+    assert "Passed above it too, at 4, which does not count" in result.text
+
+
+def test_how_long_an_undecided_level_was_measured_is_what_was_measured() -> None:
+    result = conclude(SUBJECT, PLAN, _steps((4, "inconclusive")), complete=False)
+    assert "Could not decide at 4, measured for up to 1m." in result.text
+
+
+def test_a_curve_that_is_not_complete_says_so_without_slos_too() -> None:
+    subject = msgspec.structs.replace(SUBJECT, slos=[])
+    plan = msgspec.structs.replace(PLAN, levels=[1.0, 2.0])
+    assert conclude(subject, plan, _steps((1, "none")), complete=False).text.startswith("Not complete.")
 
 
 def test_without_slos_a_valid_curve_is_all_that_is_wanted() -> None:

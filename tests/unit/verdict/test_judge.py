@@ -30,6 +30,15 @@ def test_the_estimate_is_the_nearest_rank_of_all_values() -> None:
     assert only(judged(turns, "ttft p95 < 9s")).estimate == pytest.approx(times[949], rel=1e-3)
 
 
+def test_stages_of_different_levels_are_decided_together() -> None:
+    # The second stage is slower by far, and both are far below the limit.
+    turns = many(600, to_s=70) + [
+        turn(70 + k / 20, session=f"peak-{k}", chunks_ms=(400 + 100 * (k * 37 % 101) / 101, 800)) for k in range(580)
+    ]
+    verdict = judged(turns, "ttft p90 < 2s", "ttft mean < 1s", "throughput.requests > 5").verdict
+    assert [slo.outcome for slo in verdict.slos] == ["pass", "pass", "pass"]
+
+
 def test_a_quantile_whose_interval_is_above_the_limit_fails() -> None:
     summary = judged(many(1000, slow=60), "ttft p99 < 2s")
     assert (summary.verdict.outcome, only(summary).outcome) == ("fail", "fail")
@@ -205,6 +214,32 @@ def test_what_a_workload_measures_comes_with_its_own_interval() -> None:
     accuracy, unheard = judge(summary, slos, evidence, SCHEDULE).verdict.slos
     assert (accuracy.outcome, accuracy.estimate, accuracy.n) == ("pass", 0.96, 200)
     assert (unheard.outcome, unheard.reason) == ("inconclusive", "the workload did not measure 'unheard'")
+
+
+def test_what_a_workload_measures_without_an_interval_decides_nothing() -> None:
+    slos = objectives("quality.docs.accuracy > 0.9")
+    summary, evidence = run_of(many(100), slos)
+    found = {"docs": {"accuracy": Quality(value=0.96, n=3, unit="share")}}
+    evidence = Evidence(evidence.aggregate, evidence.table, evidence.ended_s, evidence.basis, found)
+    slo = only(judge(summary, slos, evidence, SCHEDULE))
+    assert (slo.outcome, slo.estimate, slo.samples_needed) == ("inconclusive", 0.96, None)
+    assert slo.reason == "the workload gives it no interval, or too few answers came for one"
+
+
+def test_a_run_that_ended_before_one_of_its_stages_does_not_pass() -> None:
+    slos = objectives("ttft p50 < 2s", "ttft{stage=steady} p50 < 2s", "ttft p50 < 1ms")
+    summary, evidence = run_of(many(500, to_s=65), slos)
+    ended = Evidence(evidence.aggregate, evidence.table, 66.0, evidence.basis, evidence.qualities)
+    every, steady, failed = judge(summary, slos, ended, SCHEDULE).verdict.slos
+    assert (every.outcome, every.reason) == ("inconclusive", "the load ended before stage peak")
+    assert (steady.outcome, failed.outcome) == ("pass", "fail")
+
+
+@pytest.mark.parametrize("slow", range(0, 60, 7))
+def test_what_is_undecided_needs_at_least_one_more(slow: int) -> None:
+    slo = only(judged(many(1000, slow=slow), "ttft p97 < 2s"))
+    assert (slo.outcome == "inconclusive") == (slo.reason is not None)
+    assert slo.samples_needed is None or slo.samples_needed >= 1
 
 
 def test_a_pass_while_the_queue_grows_is_none() -> None:

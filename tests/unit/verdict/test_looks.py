@@ -2,21 +2,24 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from loadgen.metrics.aggregate import Aggregate
+from loadgen.metrics.goodput import turn_limits
+from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.turn import TurnMeasurement
-from loadgen.metrics.turn_table import TurnTableBuilder
+from loadgen.metrics.turn_table import TurnTable, TurnTableBuilder
 from loadgen.verdict.failure import Failure
 from loadgen.verdict.looks import Watch, cohort_of
 from tests.unit.metrics.making import PLAN, new_recorder, snap, turn
 from tests.unit.verdict.making import many, objectives
 
 
-def look(watch: Watch, turns: list[TurnMeasurement], elapsed_s: float = 100.0) -> Failure | None:
-    recorder, builder = new_recorder(), TurnTableBuilder()
+def look(watch: Watch, turns: list[TurnMeasurement], elapsed_s: float = 100.0, plan: RunPlan = PLAN) -> Failure | None:
+    recorder, builder = new_recorder(plan=plan), TurnTableBuilder()
     for measured in turns:
         recorder.record(measured)
-    snapshot, aggregate = snap(recorder), Aggregate(PLAN)
+    snapshot, aggregate = snap(recorder), Aggregate(plan)
     aggregate.apply(snapshot)
     builder.add_member(snapshot.records)
     return watch.look(builder, aggregate, elapsed_s)
@@ -40,11 +43,37 @@ def test_one_that_does_not_ask_for_it_does_not() -> None:
     assert look(Watch(objectives("ttft p50 < 10ms")), many(500)) is None
 
 
+def test_a_goodput_of_turns_that_can_t_be_held_against_a_limit_ends_nothing() -> None:
+    slos = objectives("ttft p50 < 2s", "goodput > 90%", abort=True)
+    plan = replace(PLAN, limits=turn_limits(slos, [stage.name for stage in PLAN.stages], PLAN.workloads))
+    whole = [turn(12 + 0.28 * k, session=f"w{k}", streamed=False, chunks_ms=()) for k in range(300)]
+    assert look(Watch(slos), many(20) + whole, plan=plan) is None
+
+
 def test_there_is_no_second_look_before_the_sessions_have_doubled() -> None:
     watch = Watch(objectives("ttft p90 < 200ms", abort=True))
     assert look(watch, many(30)) is None
     assert look(watch, many(49, slow=40)) is None
     assert look(watch, many(51, slow=40)) is not None
+
+
+def test_a_look_that_came_too_early_is_not_tried_again_at_once() -> None:
+    class Counting(TurnTableBuilder):
+        copies = 0
+
+        def table(self) -> TurnTable:
+            self.copies += 1
+            return super().table()
+
+    recorder, builder = new_recorder(), Counting()
+    for measured in [turn(10 + k / 10, session=f"s{k}", chunks_ms=(50, 30_000)) for k in range(60)]:
+        recorder.record(measured)
+    builder.add_member(snap(recorder).records)
+    watch = Watch(objectives("ttft p50 < 10ms", abort=True))
+    for elapsed_s in (41.0, 41.25, 41.5, 41.75):
+        assert watch.look(builder, Aggregate(PLAN), elapsed_s) is None
+    assert builder.copies == 1
+    assert watch.look(builder, Aggregate(PLAN), 46.0) is not None
 
 
 def test_it_looks_only_at_turns_that_had_the_time_to_end() -> None:
