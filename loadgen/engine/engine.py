@@ -20,7 +20,7 @@ from loadgen.client.transport import Transport
 from loadgen.engine.clock import Clock
 from loadgen.engine.closed_loop import ClosedLoop
 from loadgen.engine.health import Health
-from loadgen.engine.limits import limits_of, transport_of
+from loadgen.engine.limits import limits_of, tls_context, transport_of
 from loadgen.engine.open_loop import OpenLoop
 from loadgen.engine.order import Deal, DrainOrder, RunOrder, StartOrder
 from loadgen.engine.sessions import SessionFactory, SessionRunner
@@ -83,6 +83,8 @@ class Engine:
             build_workload(spec, seed=self._scenario.seed) for spec in self._scenario.workloads
         )
         self._recorded_starts = self._trace_starts()
+        if self._scenario.target.ca_file is not None:
+            tls_context(self._scenario.target)  # an authority that this machine can't read is known before the start
         writes = partial(self._scenario.records.has, seed=self._scenario.seed)
         self._recorder = Recorder(run_plan(order.run_id, self._scenario), worker, writes)
         _raise_descriptor_limit(
@@ -92,6 +94,7 @@ class Engine:
         self._report_task: asyncio.Task[None] | None = None
         self._transport: Transport | None = None
         self._draining = False
+        self._ended_ns = 0
         self._encoding = asyncio.Lock()
         # What exists now stays for the whole run: keep the collector from walking it, it stalls the loop.
         gc.collect()
@@ -176,15 +179,20 @@ class Engine:
 
     async def drain(self, order: DrainOrder) -> None:
         """End the load within the grace time and hand over the last snapshot. A second call shortens the grace."""
-        deadline_ns = time.monotonic_ns() + round(order.grace_s * 1e9)
+        now_ns = time.monotonic_ns()
+        deadline_ns = now_ns + round(order.grace_s * 1e9)
         if self._loop_task is None or self._transport is None:
             return
         if self._draining:
+            if isinstance(self._load, OpenLoop):
+                await self._load.finish(self._loop_task, self._ended_ns, deadline_ns)
             await self._runner.drain(deadline_ns)
             return
-        self._draining = True
-        self._recorder.close(time.monotonic_ns())
-        if not isinstance(self._load, ClosedLoop):
+        self._draining, self._ended_ns = True, now_ns
+        self._recorder.close(now_ns)
+        if isinstance(self._load, OpenLoop):
+            self._runner.close(now_ns)
+            await self._load.finish(self._loop_task, now_ns, deadline_ns)
             self._loop_task.cancel()
         await self._runner.drain(deadline_ns)
         self._health.stop()

@@ -6,6 +6,7 @@ load is the same plan whatever the number of workers.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 
@@ -17,6 +18,11 @@ from loadgen.metrics.recorder import Recorder
 _AHEAD_NS = 250_000_000
 # How far arrivals are walked in one go, at most, before looking at the clock again.
 _STRIDE_NS = 10_000_000
+# How often `finish` looks whether all that was due has been launched.
+_LOOK_NS = 1_000_000
+# 3 µs each: nobody waits longer than 3 ms meanwhile.
+_DROPPED_AT_ONCE = 1024
+_NEVER_NS = 1 << 63
 
 
 class OpenLoop:
@@ -44,7 +50,11 @@ class OpenLoop:
         self._permit_count = permit_count
         self._deals: list[tuple[int, frozenset[int]]] = []
         self._share = 0
-        self._planned = 0
+        # When the arrivals are due that have been planned and not launched, ascending.
+        self._planned: deque[int] = deque()
+        self._walked_to_ns = 0
+        self._ended_ns: int | None = None
+        self._deadline_ns = 0
 
     def deal(
         self,
@@ -61,24 +71,49 @@ class OpenLoop:
 
     async def run(self) -> None:
         """Walk the sequence to its end; returns when the last arrival has been launched or dropped."""
-        walked_to_ns = 0
+        planned_to_ns = 0
         ordinals = [0] * self._factory.workload_count
         for number, offset_s in enumerate(self._arrivals):
-            due_ns = self._origin_ns + round(offset_s * 1e9)
-            if due_ns > walked_to_ns:
+            due_ns = self._walked_to_ns = self._origin_ns + round(offset_s * 1e9)
+            if due_ns > planned_to_ns:
                 await self._clock.sleep_until(due_ns - _AHEAD_NS)
-                walked_to_ns = max(due_ns, time.monotonic_ns() + _AHEAD_NS) + _STRIDE_NS
+                planned_to_ns = max(due_ns, time.monotonic_ns() + _AHEAD_NS) + _STRIDE_NS
+            if self._ended_ns is not None and due_ns > self._ended_ns:
+                break
             index = self._factory.choose(number)
             ordinals[index] += 1
             if not self._is_ours(number, due_ns):
                 continue
+            if self._too_late:
+                self._recorder.dropped(self._factory.name_of(index), self._runner.stage_at(due_ns))
+                if not number % _DROPPED_AT_ONCE:
+                    await asyncio.sleep(0)
+                continue
             planned = self._factory.plan(str(number), index, ordinals[index] - 1, number)
             if planned is not None:
-                self._planned += 1
+                self._planned.append(due_ns)
                 self._clock.call_at(due_ns, partial(self._arrive, planned, due_ns))
                 await asyncio.sleep(0)
+        self._walked_to_ns = _NEVER_NS
         while self._planned:
             await self._clock.sleep_until(time.monotonic_ns() + _STRIDE_NS)
+
+    async def finish(self, walking: "asyncio.Task[None]", ended_ns: int, deadline_ns: int) -> None:
+        """The load ended at `ended_ns`: launch what was due by then and could not be yet, and nothing that comes later.
+
+        A machine that was held up just then still owes those arrivals, and their lag is to be seen; what is not
+        launched by `deadline_ns` counts as dropped. A second call brings the deadline forward. walking: what does
+        `run`.
+        """
+        self._ended_ns, self._deadline_ns = ended_ns, deadline_ns
+        while not walking.done() and (
+            self._walked_to_ns <= ended_ns or (self._planned and self._planned[0] <= ended_ns)
+        ):
+            await self._clock.sleep_until(time.monotonic_ns() + _LOOK_NS)
+
+    @property
+    def _too_late(self) -> bool:
+        return self._ended_ns is not None and time.monotonic_ns() >= self._deadline_ns
 
     def _is_ours(self, number: int, due_ns: int) -> bool:
         for from_ns, permits in reversed(self._deals):
@@ -87,10 +122,10 @@ class OpenLoop:
         return False
 
     def _arrive(self, planned: PlannedSession, due_ns: int) -> None:
-        self._planned -= 1
-        if self._runner.stopping:
+        self._planned.popleft()  # the clock calls back in the order of the due times
+        if self._ended_ns is not None and due_ns > self._ended_ns:
             return
-        if self._runner.in_flight >= self._share:
+        if self._too_late or self._runner.in_flight >= self._share:
             self._recorder.dropped(planned.workload, self._runner.stage_at(due_ns))
         else:
             self._runner.launch(planned, due_ns)

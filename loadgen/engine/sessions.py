@@ -66,6 +66,10 @@ class SessionFactory:
         """How many workloads share the load."""
         return len(self._workloads)
 
+    def name_of(self, index: int) -> str:
+        """The name of workload `index`."""
+        return self._workloads[index].name
+
     def choose(self, *parts: int, among: Set[int] | None = None) -> int:
         """The index of the session's workload, drawn by weight; `among` restricts it to some of them.
 
@@ -223,7 +227,7 @@ class SessionRunner:
         return tasks
 
     async def _wait(self, due_ns: int) -> bool:
-        """Sleep until the turn is due; False if the run stopped first."""
+        """Sleep until the turn is due; False if the run stopped or the load ended first."""
         if due_ns > time.monotonic_ns():
             task = asyncio.current_task()
             assert task is not None
@@ -236,7 +240,7 @@ class SessionRunner:
                 return False
             finally:
                 self._waiting.discard(task)
-        return not self.stopping
+        return not self.stopping and due_ns <= self._last_due_ns
 
     def _affords(self, exchange: Exchange) -> bool:
         """Whether the budget pays for this turn, which may be among those in flight already."""
@@ -260,6 +264,10 @@ class SessionRunner:
             reserved=self._sender.reserved,
             broke=self._purse is not None and self._purse.empty,
         )
+
+    def close(self, ended_ns: int) -> None:
+        """The load ended at `ended_ns`: no turn that is due later starts."""
+        self._last_due_ns = min(self._last_due_ns, ended_ns)
 
     async def drain(self, deadline_ns: int) -> None:
         """Start no turn any more; let those in flight end until `deadline_ns`, then cut them off."""

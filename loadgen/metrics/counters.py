@@ -22,6 +22,7 @@ class Counters(msgspec.Struct):
 
     failures: failed turns by outcome class. tokens and unknown_tokens: per TOKEN_KINDS, what is known and the number
     of turns whose count is not. chunks and reads: output chunks, and the socket reads that carried them.
+    sessions: sessions whose first turn was sent; a sub-agent is part of its session.
     window_ok: ok turns that ended there. window_input and window_output: tokens in proportion to the chunks
     stamped there; window_*_unknown: turns with a share there of unknown size. retries: attempts beyond a turn's first.
 
@@ -42,6 +43,7 @@ class Counters(msgspec.Struct):
     reconnects: int = 0
     retries: int = 0
     tool_calls: int = 0
+    sessions: int = 0
     chunks: int = 0
     reads: int = 0
     window_ok: int = 0

@@ -156,6 +156,8 @@ class Recorder:
         counters.chunks += len(stamps)
         counters.reads += m.reads
         counters.tool_calls += m.tool_calls
+        if m.turn == 0 and "+" not in m.session:
+            counters.sessions += 1
         counters.reconnects += m.reconnects
         counters.retries += m.attempts - 1
         # A timer that fires early is no lateness.

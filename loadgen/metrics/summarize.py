@@ -217,6 +217,7 @@ def _throughput(counters: Counters, window_s: float, limited: bool) -> Throughpu
 
     return Throughput(
         window_s=window_s,
+        sessions_per_s=rate(counters.sessions),
         requests_per_s=rate(counters.window_ok),
         input_tokens_per_s=rate(counters.window_input, counters.window_input_unknown),
         input_tokens_per_s_known=rate(counters.window_input),

@@ -146,10 +146,13 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
 class Throughput(msgspec.Struct, frozen=True, kw_only=True):
     """Per second of the measured window (`window_s`, as far as the run got).
 
-    *_known: what is known where a part is unknown and the rate itself therefore None.
+    sessions_per_s: new sessions whose first turn was due there and was sent, the rate that a scenario states.
+    requests_per_s: ok turns that ended there. *_known: what is known where a part is unknown and the rate itself
+    therefore None.
     """
 
     window_s: float
+    sessions_per_s: float | None
     requests_per_s: float | None
     input_tokens_per_s: float | None
     input_tokens_per_s_known: float | None

@@ -112,6 +112,38 @@ def test_a_share_that_changes_hands_is_neither_lost_nor_played_twice(
     uvloop.run(main())
 
 
+@pytest.mark.parametrize("grace_s", [10.0, 0.0])
+def test_arrivals_that_a_held_up_worker_owes_are_sent_or_dropped_never_forgotten(
+    grace_s: float, tmp_path: Path, quick_server: ScriptedServer
+) -> None:
+    scenario = scenario_of(tmp_path, load=open_load(500, "400ms"))
+
+    async def main() -> None:
+        worker = Worker(scenario, quick_server.url)
+        # The order to start comes when the load should be over, and the order to end right behind it.
+        await worker.start(time.time_ns() - 450_000_000, ALL)
+        heard = await worker.drain(grace_s)
+        counted = heard.aggregate.counted()
+        assert (counted.sent + counted.dropped, counted.ok > 0) == (200, grace_s > 0)
+
+    uvloop.run(main())
+
+
+def test_nothing_starts_that_is_due_after_the_end(tmp_path: Path, quick_server: ScriptedServer) -> None:
+    scenario = scenario_of(tmp_path, load=open_load(1000, "60s"))
+
+    async def main() -> None:
+        worker = Worker(scenario, quick_server.url)
+        await worker.start(soon(), ALL)
+        await until(lambda: len(worker.heard.records) > 0, "the first report")
+        heard = await worker.drain()
+        ended_s = (worker.engine._ended_ns - worker.engine._origin_ns) / 1e9
+        due = [at for at in arrival_times(schedule_of(scenario.load), scenario.seed) if at <= ended_s]
+        assert sessions(heard) == list(range(len(due)))
+
+    uvloop.run(main())
+
+
 def test_a_drain_ends_the_load_and_waits_for_what_is_in_flight(tmp_path: Path, slow_server: ScriptedServer) -> None:
     scenario = scenario_of(tmp_path, load=open_load(50, "60s"))
 
