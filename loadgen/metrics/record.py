@@ -7,6 +7,8 @@ import zlib
 
 import msgspec
 
+from loadgen.metrics.turn import Marks
+
 # 32 KiB of record lines at gzip level 1 hold the loop for about 0.4 ms.
 _BLOCK_BYTES = 32 * 1024
 _GZIP_WBITS = 31
@@ -18,7 +20,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     A None was not measured. Gap quantiles are nearest rank over this turn's gaps, None below 2 (p50) or 100 (p99);
     of a reply of over 4,096 chunks within 0.1 %. itl_bins: the gaps counted by length, [bin, count, bin, count, ...],
-    bins of `gap_bins`; None where there are none.
+    bins of `gap_bins`; None where there are none. marks: what the workload found of the answer, absent where it does
+    not score.
     """
 
     run: str
@@ -60,6 +63,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     reconnects: int
     attempts: int
     cost: float | None
+    marks: Marks | msgspec.UnsetType = msgspec.UNSET
 
 
 class RecordLines:

@@ -22,6 +22,9 @@ Outcome = Literal[
     "cancelled",
 ]
 
+# What a workload says of one answer, by name: right or wrong, what was asked, where the passage stood.
+Marks = dict[str, str | int | float | bool | None]
+
 
 class TurnMeasurement(Struct):
     """One turn that was taken up by the engine. Dropped arrivals never get one.
@@ -34,6 +37,7 @@ class TurnMeasurement(Struct):
     attempts: how often it was sent, retries included; the stamps are the last attempt's, intended and taken the turn's.
     reasoning_streamed: reasoning came as chunks (else reasoning tokens are taken off for TPOT).
     reserved: what the turn may have cost at most by its plan, where there are prices.
+    marks: what its workload found of the answer; None where it does not score.
     """
 
     session: str
@@ -66,3 +70,4 @@ class TurnMeasurement(Struct):
     reserved: float = 0.0
     reconnects: int = 0
     attempts: int = 1
+    marks: Marks | None = None

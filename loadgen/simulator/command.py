@@ -33,7 +33,9 @@ Dialects: openai, deepseek, vllm, sglang, llamacpp."""
 
 @click.command(epilog=_FAULTS)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
+)
 @click.option("--profile", default="default", show_default=True, help="How fast and how large: a timing profile.")
 @click.option("--dialect", default="openai", show_default=True, help="Which kind of server it looks like.")
 @click.option("--seed", default=1, show_default=True, help="Same seed: same answers, jitter and faults.")

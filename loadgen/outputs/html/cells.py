@@ -62,7 +62,9 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]], *, label: str,
         el(
             "tr",
             *(
-                el("th", notes.show(cell), scope="row") if at == 0 else el("td", notes.show(cell), class_=_of(at, words))
+                el("th", notes.show(cell), scope="row")
+                if at == 0
+                else el("td", notes.show(cell), class_=_of(at, words))
                 for at, cell in enumerate(row)
             ),
         )

@@ -129,7 +129,11 @@ def _bands_figure(course: Course, name: str, found: Bands) -> Figure:
         course.layout(yaxis=_LOG_SECONDS),
         ["from", "turns", "p50", "p90", "p99", "max"],
         [
-            [at, count(int(found.n[row])), *(_time(one[row]) for one in (found.p50, found.p90, found.p99, found.highest))]
+            [
+                at,
+                count(int(found.n[row])),
+                *(_time(one[row]) for one in (found.p50, found.p90, found.p99, found.highest)),
+            ]
             for row, at in enumerate(course.at)
         ],
         course.note,
@@ -214,4 +218,12 @@ def _heat_figure(course: Course, name: str, cells: Grid, edges: npt.NDArray[np.f
         f"Share of each {course.bin_text}'s {noun} by {name}, a stronger colour for more; most lie between "
         f"{duration(float(edges[most]))} and {duration(float(edges[most + 1]))}."
     )
-    return Figure(f"{name} by time", caption, [trace], course.layout(yaxis=_LOG_SECONDS), [f"{name}, from, to", noun], rows, course.note)
+    return Figure(
+        f"{name} by time",
+        caption,
+        [trace],
+        course.layout(yaxis=_LOG_SECONDS),
+        [f"{name}, from, to", noun],
+        rows,
+        course.note,
+    )

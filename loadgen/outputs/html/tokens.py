@@ -35,7 +35,10 @@ def token_facts(tokens: Tokens) -> list[tuple[str, Cell]]:
         ("cached share of the input", share(cached, "the input, or what of it was cached, is unknown")),
         ("reasoning", _sum(tokens.reasoning, tokens.reasoning_known)),
         ("input got, of what was asked", share(tokens.input_ratio, "no turn aimed at a size, or its size is unknown")),
-        ("output got, of what was asked", share(tokens.output_ratio, "no turn aimed at a size, or its size is unknown")),
+        (
+            "output got, of what was asked",
+            share(tokens.output_ratio, "no turn aimed at a size, or its size is unknown"),
+        ),
     ]
 
 

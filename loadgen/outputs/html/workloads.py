@@ -71,9 +71,7 @@ def _figures(summary: Summary, course: Course, name: str) -> Html:
 
 def _quality(quality: dict[str, Quality]) -> Html:
     """What only this workload measures: figures with their intervals in one table, then each table."""
-    values: list[list[Cell]] = [
-        _value_row(name, one) for name, one in quality.items() if one.columns is msgspec.UNSET
-    ]
+    values: list[list[Cell]] = [_value_row(name, one) for name, one in quality.items() if one.columns is msgspec.UNSET]
     parts = [table(["what it measures", "value", "interval", "n"], values, label="Quality")] if values else []
     for name, one in quality.items():
         if one.columns is not msgspec.UNSET and one.rows is not msgspec.UNSET:
