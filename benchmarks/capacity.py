@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -37,12 +37,14 @@ REQUESTS = 100_000
 WITHIN = 0.10
 _SCENARIOS = Path(__file__).parent / "scenarios"
 # Sizes are drawn from so many real sessions of the workload; cutting the texts of 100,000 into tokens takes minutes.
-_SIZES = 4000
+_SIZES = 2000
 _TRUTH_PRECISION = 0.005
 _SETTLING = 0.02
 _SWEEPS = 100
 _SEARCH_PRECISION = 0.05
 _LONGEST_STEPS = 4.0
+# As a run's own search for a steady state (loadgen/verdict/steadiness.py).
+_SAMPLES = 200
 
 F64 = npt.NDArray[np.float64]
 Sizes = list[tuple[int, int]]
@@ -129,21 +131,26 @@ def truth(case: Case) -> float:
 def _meets(case: Case, rate: float) -> bool:
     schedule = Schedule("poisson", (Stage("all", 0.0, REQUESTS / rate, rate, rate, True),))
     ttft = play(case, schedule, seed=1).ttft_s
-    return float(np.quantile(ttft[int(_SETTLING * len(ttft)) :], case.quantile)) < case.slo.limit
+    settled = ttft[int(_SETTLING * len(ttft)) :]
+    return float(np.quantile(settled, case.quantile, method="inverted_cdf")) < case.slo.limit
 
 
-def search(case: Case, seed: int, precision: float = _SEARCH_PRECISION) -> tuple[Answer, list[Trial]]:
-    """What `--find-max` finds in virtual time, with the defaults of the command and steps of the scenario's length."""
-    measured_s = sum(stage.duration_s for stage in case.scenario.load.stages if stage.measure)
-    limits = Limits(1.0, 1 / 64, None, precision, measured_s, _LONGEST_STEPS * measured_s)
+def search(case: Case, seed: int, measured_s: float) -> tuple[Answer, list[Trial]]:
+    """What `--find-max` finds in virtual time, with the defaults of the command and steps of `measured_s`."""
+    limits = Limits(1.0, 1 / 64, None, _SEARCH_PRECISION, measured_s, _LONGEST_STEPS * measured_s)
     trials: list[Trial] = []
+    grew: set[float] = set()
     while isinstance(following := next_trial(trials, limits), Next):
-        trials.append(_step(case, following, seed * 1000 + len(trials)))
+        trial, growing = _step(case, following, seed * 1000 + len(trials))
+        if growing and trial.outcome != "fail":
+            trial = replace(trial, outcome="fail" if trial.level in grew else "inconclusive")
+            grew.add(trial.level)
+        trials.append(trial)
     return following, trials
 
 
-def _step(case: Case, following: Next, seed: int) -> Trial:
-    """One step: the scenario's stages at this rate, judged as a run is: by the interval, and by its queue."""
+def _step(case: Case, following: Next, seed: int) -> tuple[Trial, bool]:
+    """One step, the scenario's stages at this rate, judged by the interval as a run is; and whether its queue grew."""
     load = case.scenario.load
     stages = tuple(
         stage.model_copy(
@@ -159,20 +166,19 @@ def _step(case: Case, following: Next, seed: int) -> Trial:
     ((start_s, end_s),) = schedule.measured_windows()
     measured = played.due_s >= start_s
     ttft, due = played.ttft_s[measured], played.due_s[measured]
-    seconds = np.arange(start_s, end_s)
-    in_flight = np.searchsorted(played.due_s, seconds) - np.searchsorted(np.sort(played.last_s), seconds)
-    if backlog_trend(seconds, in_flight.astype(np.float64)).growing:
-        return Trial(following.level, following.duration_s, "fail")
+    at = np.linspace(start_s, end_s, _SAMPLES, endpoint=False)
+    in_flight = np.searchsorted(played.due_s, at) - np.searchsorted(np.sort(played.last_s), at)
+    growing = backlog_trend(at, in_flight.astype(np.float64)).growing
     interval = quantile_interval(ttft, np.arange(len(ttft), dtype=np.int32), case.quantile, times_s=due)
     limit = case.slo.limit
     if interval.high is not None and interval.high < limit:
-        return Trial(following.level, following.duration_s, "pass")
+        return Trial(following.level, following.duration_s, "pass"), growing
     if interval.low is not None and interval.low > limit:
-        return Trial(following.level, following.duration_s, "fail")
+        return Trial(following.level, following.duration_s, "fail"), growing
     within = float((ttft <= limit).mean()) if len(ttft) else 0.0
     more = samples_needed(len(ttft), interval.effective_n or 0.0, case.quantile, within)
     longer = None if more is None else 1 + more / len(ttft)
-    return Trial(following.level, following.duration_s, "inconclusive", longer)
+    return Trial(following.level, following.duration_s, "inconclusive", longer), growing
 
 
 def _off(answer: Answer, true_rate: float) -> float | None:
@@ -182,23 +188,27 @@ def _off(answer: Answer, true_rate: float) -> float | None:
     return float(np.sqrt(answer.highest_passed * answer.lowest_failed)) / true_rate - 1
 
 
-def study(case: Case, sweeps: int) -> float:
-    """Print the truth, and what so many searches in virtual time found; the truth."""
-    rate = truth(case)
-    print(f"{case.name}: {case.slo.text} holds up to {rate:.3g} requests/s ({REQUESTS:,} requests a rate)")
-    found = [search(case, seed) for seed in range(1, sweeps + 1)]
+def study(case: Case, rate: float, sweeps: int, measured_s: float) -> None:
+    """Print what so many searches in virtual time found, against the true `rate`."""
+    found = [search(case, seed, measured_s) for seed in range(1, sweeps + 1)]
     offs = [off for answer, _ in found if (off := _off(answer, rate)) is not None]
     kinds = {kind: sum(answer.kind == kind for answer, _ in found) for kind in ("found", "undecided")}
     covered = sum((a.highest_passed or 0) <= rate <= (a.lowest_failed or np.inf) for a, _ in found)
     near = sum(abs(off) <= WITHIN for off in offs)
-    print(f"  {sweeps} searches in virtual time: {kinds['found']} found, {kinds['undecided']} undecided")
+    print(
+        f"  {sweeps} searches in virtual time with steps of {measured_s:g} s: {kinds['found']} found, {kinds['undecided']} undecided"
+    )
     print(f"  middle of pass and fail against the truth: {near} of {sweeps} within 10 %")
     if offs:
         print(f"  off by {median(offs):+.1%} (median), {min(offs):+.1%} to {max(offs):+.1%}")
+    reached = [answer.precision for answer, _ in found if answer.precision is not None]
+    if reached:
+        print(f"  pass and fail are {median(reached):.1%} apart (median), at most {max(reached):.1%}")
     print(f"  the truth lies between pass and fail in {covered} of {sweeps}")
     print(f"  steps: {median(len(trials) for _, trials in found):g} (median)")
-    print(f"  load: {median(sum(t.duration_s for t in trials) for _, trials in found) / 60:.1f} min (median)")
-    return rate
+    print(
+        f"  load: {median(sum(t.duration_s for t in trials) for _, trials in found) / 60:.1f} min (median)", flush=True
+    )
 
 
 def live(case: Case, rate: float) -> None:
@@ -220,11 +230,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("profiles", nargs="*", default=["default", "h100"], help="default: default and h100")
     parser.add_argument("--sweeps", type=int, default=_SWEEPS, help=f"searches in virtual time a profile ({_SWEEPS})")
+    parser.add_argument("--steps", type=float, nargs="*", default=[40.0, 300.0], help="their lengths in s (40 300)")
     parser.add_argument("--live", action="store_true", help="also the real sweep on the real simulator")
     options = parser.parse_args()
     for name in options.profiles:
         case = case_of(name)
-        rate = study(case, options.sweeps)
+        rate = truth(case)
+        print(f"{name}: {case.slo.text} holds up to {rate:.3g} requests/s ({REQUESTS:,} requests a rate)", flush=True)
+        for measured_s in options.steps:
+            study(case, rate, options.sweeps, measured_s)
         if options.live:
             live(case, rate)
 

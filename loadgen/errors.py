@@ -59,6 +59,19 @@ def code_of(outcome: str) -> ExitCode:
     return _OF_OUTCOMES.get(outcome, ExitCode.PASS)
 
 
+# Of the codes that no other line of the output explains.
+_EXPLAINED = {
+    ExitCode.SLO_FAILED: "an SLO failed",
+    ExitCode.INCONCLUSIVE: "inconclusive, for what was measured neither shows that every SLO holds nor that one fails",
+    ExitCode.INVALID_RUN: "an invalid run, for the generator was the bottleneck",
+}
+
+
+def explained(code: ExitCode) -> str | None:
+    """One line that says what a run's exit code means; None where the output has said it already."""
+    return f"Exit code {code:d}: {_EXPLAINED[code]}" if code in _EXPLAINED else None
+
+
 class LoadgenError(Exception):
     """The root of every error raised on purpose; its text is written for the user, without a traceback."""
 

@@ -1,4 +1,4 @@
-"""`loadgen report DIR`: a run's reports, made again from its folder alone.
+"""`loadgen report DIR`: the reports of a run, or of a sweep, made again from its folder alone.
 
 Imports stay light until the command runs.
 """
@@ -16,12 +16,18 @@ from loadgen.errors import UsageError
 def report(folder: Path, out: Path | None) -> None:
     """Make report.html, report.md and junit.xml of the run folder DIR again.
 
-    Reads summary.json, the records, the histograms, the scenario and the environment; sends nothing.
+    Reads summary.json, the records, the histograms, the scenario and the environment; sends nothing. Of a sweep's
+    folder it makes the sweep's report.html.
     """
     from loadgen.outputs.material import Material
     from loadgen.outputs.report import write_reports
     from loadgen.outputs.run_folder import RunFolder
+    from loadgen.sweep.folder import NAME, read_sweep
+    from loadgen.sweep.html import write_sweep_report
 
+    if (folder / NAME).exists():
+        click.echo(write_sweep_report(out or folder, read_sweep(folder)))
+        return
     material = Material.read(folder)
     target = RunFolder.existing(out or folder)
     for path in write_reports(target, material):

@@ -5,7 +5,7 @@ with gevent's hub): the caller calls `update()`. Where the output is no terminal
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,11 +19,21 @@ from rich.text import Text
 from loadgen.metrics.histogram import Dist
 from loadgen.metrics.live import LiveView
 from loadgen.metrics.plan import RunPlan
-from loadgen.metrics.summary import Cost, Latency, SloResult, Summary, Tokens, WorkloadSummary
+from loadgen.metrics.summary import Cost, Latency, SloResult, Summary, Tokens, Verdict, WorkloadSummary
 
 PLAIN_EVERY_S = 5.0
 NOT_MEASURED = "–"
 LATENCIES = (("ttft_s", "TTFT"), ("ttfo_s", "TTFO"), ("itl_s", "ITL"), ("tpot_s", "TPOT"), ("e2e_s", "E2E"))
+
+
+_STYLES = {
+    "pass": "bold green",
+    "fail": "bold red",
+    "inconclusive": "bold yellow",
+    "invalid": "bold red",
+    "not_judged": "dim",
+    "none": "",
+}
 
 
 class ReportConsole(Console):
@@ -108,8 +118,12 @@ def print_summary(summary: Summary, console: Console, folder: Path | None = None
         )
     for line in (*_size_lines(summary.tokens), *_cost_lines(summary.cost)):
         console.print(line, markup=False, highlight=False)
-    for line in (*_certificate_lines(summary), *_verdict_lines(summary), *(f"Note: {note}" for note in run.notes)):
+    for line in _certificate_lines(summary):
         console.print(line, style=_style(line), markup=False, highlight=False)
+    for part in _verdict_parts(summary.verdict):
+        console.print(part, highlight=False)
+    for note in run.notes:
+        console.print(f"Note: {note}", style="yellow", markup=False, highlight=False)
     if folder is not None:
         console.print(f"Run folder: {folder}", markup=False, highlight=False, soft_wrap=True)
 
@@ -213,18 +227,30 @@ def _p99(dist: Dist | None) -> str:
     return duration(None if dist is None else dist.p99)
 
 
-def _verdict_lines(summary: Summary) -> list[str]:
-    slos = summary.verdict.slos
-    if not slos:
-        return [f"Verdict: {summary.verdict.outcome} (the scenario states no SLO)"]
-    lines = [f"Verdict: {summary.verdict.outcome}"]
-    return [*lines, *(f"  {slo.expression}: {slo.outcome.replace('not_judged', 'not judged yet')}" for slo in slos)]
+def _verdict_parts(verdict: Verdict) -> Iterator[Text | Table]:
+    """A table of the SLOs, and below it why any of them is undecided."""
+    said = Text.assemble("Verdict: ", (verdict.outcome, _STYLES[verdict.outcome]))
+    if not verdict.slos:
+        yield said + Text(" (the scenario states no SLO)")
+        return
+    yield said
+    table = Table(box=None, padding=(0, 1))
+    table.add_column("SLO", overflow="fold")
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("estimate", justify="right", no_wrap=True)
+    table.add_column("interval")
+    table.add_column("n", justify="right", no_wrap=True)
+    for slo in verdict.slos:
+        outcome = Text(slo.outcome.replace("_", " "), style=_STYLES[slo.outcome])
+        n = "" if slo.n is None else f"{slo.n:,}"
+        table.add_row(escape(slo.expression), outcome, in_unit(slo.estimate, slo.unit), interval(slo), n)
+    yield table
+    yield from (Text(f"  {slo.expression}: {slo.reason}") for slo in verdict.slos if slo.reason is not None)
+    yield from (Text(f"  Note: {note}", style="yellow") for note in verdict.notes)
 
 
 def _style(line: str) -> str:
-    if "INVALID" in line or line.startswith("Verdict: invalid"):
-        return "bold red"
-    return "yellow" if line.startswith("Note:") else ""
+    return "bold red" if "INVALID" in line else ""
 
 
 def workers(count: int) -> str:

@@ -1,6 +1,7 @@
 """histograms.hlog: every histogram of a run in the HdrHistogram log format V2, for HdrHistogram's own tools.
 
-Called by the master at the end, and read back by the reports. One line a metric, stage and workload, over the whole stage; values are in µs.
+Called by the master at the end, and read back by the reports. One line a metric, stage and workload, over the whole
+stage; values are in µs.
 The tag is `<metric>;stage=<name>;workload=<name>` with what a tag may not hold (comma, space, ...) percent-encoded.
 The format: https://github.com/HdrHistogram/HdrHistogram, HistogramLogWriter.
 """

@@ -120,7 +120,7 @@ def _slo_table(slos: Sequence[SloResult]) -> list[str]:
 
 def _remark(slo: SloResult) -> str:
     parts = [code(slo.reason, in_table=True)] if slo.reason else []
-    if slo.samples_needed is not None:
+    if slo.outcome == "inconclusive" and slo.samples_needed is not None:
         parts.append(f"about {slo.samples_needed:,} more would decide it")
     return "; ".join(parts)
 

@@ -14,9 +14,10 @@ from loadgen.outputs.material import Material
 from loadgen.outputs.run_folder import RunFolder
 
 REPORTS: Final[tuple[tuple[str, Callable[[Material], str]], ...]] = (
-    ("report.html", html_report),
+    # The small ones first: where a disk is nearly full they still find room.
     (markdown.NAME, markdown.markdown_report),
     (junit.NAME, junit.junit_report),
+    ("report.html", html_report),
 )
 
 

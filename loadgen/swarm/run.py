@@ -13,12 +13,14 @@ import gevent
 from gevent.event import Event
 
 from loadgen.engine.ahead import Ahead, look_ahead_or_error
-from loadgen.errors import ExitCode, LoadgenError, UsageError, code_of, worst
+from loadgen.errors import ExitCode, LoadgenError, UsageError, code_of, explained, worst
 from loadgen.metrics.scored_turns import ScoredTurns
 from loadgen.metrics.snapshot import Snapshot
 from loadgen.metrics.spending import Spending
 from loadgen.metrics.summary import Summary
 from loadgen.outputs.console import LiveConsole, ReportConsole, print_summary
+from loadgen.outputs.material import Material
+from loadgen.outputs.report import write_reports
 from loadgen.outputs.run_folder import RunFolder
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.swarm.conductor import Conductor, WorkerFailedError
@@ -28,6 +30,8 @@ from loadgen.swarm.report import write_inputs, write_results
 
 _REDRAW_S = 0.25
 _JOIN_TIMEOUT_S = 60.0
+# Reports of so many turns take a second or more: that is said, so that nobody takes it for hanging.
+_MANY_TURNS = 50_000
 _BY_AIOHTTP = "measured by the aiohttp transport: its stamps are taken as coroutines wake, later than at the socket"
 
 
@@ -168,9 +172,19 @@ class Run:
         )
         self._codes.append(code_of(self.summary.verdict.outcome))
         print_summary(self.summary, self._console, self._folder.path)
+        self._report(self.summary)
         self._tell_problems()
         if self._folder.problems:
             self._codes.append(ExitCode.BAD_INPUT)
+        if (line := explained(self.exit_code)) is not None:
+            self._say(line)
+
+    def _report(self, summary: Summary) -> None:
+        """report.html and the others, from what is in the folder by now."""
+        turns = sum(stage.requests.sent for stage in summary.stages)
+        if turns > _MANY_TURNS:
+            self._say(f"writing the reports of {turns:,} turns")
+        write_reports(self._folder, Material(self._folder.path, summary))
 
     def _wait_for_workers(self, count: int) -> None:
         deadline = time.monotonic() + _JOIN_TIMEOUT_S
@@ -241,6 +255,7 @@ class Run:
                     self._budget_ended = True
                     return
                 if self._judging.failed(conductor):
+                    self._live.say("an SLO that ends the run has failed: no more load, draining")
                     return
                 self._show()
 

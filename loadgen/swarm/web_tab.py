@@ -31,7 +31,7 @@ _FRESH_S = 1.0
 _RECENT = f"last {LIVE_RETENTION_S:g} s"
 # No underscores: the page rewrites names that have them.
 _COLUMNS = (
-    ("name", ""),
+    ("figure", ""),
     ("value", "measured stages"),
     ("p50", "p50"),
     ("p90", "p90"),
@@ -103,7 +103,9 @@ class _Rows:
         run = self._current()
         now_s = time.monotonic()
         if now_s - self._made_s >= _FRESH_S or (run is not None and run.summary is not None):
-            self._rows, self._made_s = rows_of(run), now_s
+            # The page sorts by what is called the name, until somebody presses a column's head.
+            rows = rows_of(run)
+            self._rows, self._made_s = [row | {"name": f"{at:02}"} for at, row in enumerate(rows)], now_s
         return self._rows
 
 
@@ -113,8 +115,9 @@ def rows_of(run: Run | None) -> list[Row]:
         return [_row("run", "none yet")]
     conductor = run.conductor
     if run.summary is not None:
-        head = [_row("run", f"{conductor.run_id}: the last run, ended"), _row("verdict", _verdict(run.summary))]
-        return [*head, *_figures(run.summary, {}), _row("report", f"Download Data, or {run.folder}")]
+        state = "the last run, ended" if run.ended else "ended, its reports are being written"
+        head = [_row("run", f"{conductor.run_id}: {state}"), _row("verdict", _verdict(run.summary))]
+        return [*head, *_figures(run.summary, {}), _row("report", f"under Download Data, and in {run.folder}")]
     if not conductor.begun:
         state = f"ended before the load began: {run.failure or 'stopped'}" if run.ended else "preparing"
         return [_row("run", f"{conductor.run_id}: {state}")]
@@ -172,7 +175,7 @@ def _p99(dist: Dist | None) -> str:
 
 
 def _verdict(summary: Summary) -> str:
-    judged = ", ".join(f"{slo.expression}: {slo.outcome}" for slo in summary.verdict.slos)
+    judged = ", ".join(f"{slo.expression} {slo.outcome.replace('_', ' ')}" for slo in summary.verdict.slos)
     return f"{summary.verdict.outcome}: {judged}" if judged else f"{summary.verdict.outcome} (no SLO stated)"
 
 
@@ -181,9 +184,10 @@ def _latency_row(label: str, dist: Dist | None, recent: Dist | None) -> Row:
     row |= {"n": "0" if dist is None else f"{dist.n:,}"}
     for column, found in (("p", dist), ("recent", recent)):
         for quantile in ("50", "90", "99"):
-            row[f"{column}{quantile}"] = duration(None if found is None else getattr(found, f"p{quantile}"))
+            shown = duration(None if found is None else getattr(found, f"p{quantile}"))
+            row[f"{column}{quantile}"] = shown.replace(" ", "\N{NO-BREAK SPACE}")
     return row
 
 
-def _row(name: str, value: str) -> Row:
-    return {"name": name, "value": value}
+def _row(figure: str, value: str) -> Row:
+    return {"figure": figure, "value": value}

@@ -116,7 +116,8 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One whole step. level: sessions a second, or users, by the sweep's unit. folder: its run folder, by name.
 
-    outcome: the run's verdict, but `fail` where the queue grew, whatever the SLOs say of it so far. reason: in words.
+    outcome: the run's verdict, but where the queue grew `inconclusive` instead of pass, and `fail` where it grew in an
+    earlier step at this level too. reason: in words.
     longer: by which factor its duration should grow for a verdict, as far as `samples_needed` tells.
     """
 

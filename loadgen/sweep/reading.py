@@ -8,28 +8,28 @@ from loadgen.metrics.summary import SloResult, Summary
 from loadgen.outputs.console import NOT_MEASURED, duration, number
 from loadgen.sweep.model import Figures, Objective, Outcome, Quantiles
 
-_GROWING = "the queue grew to the end: no steady state at this load"
+_GROWING = "the queue grew to the step's end, so a longer step would give other figures"
+_GREW_AGAIN = "the queue grew to the step's end, as it did before: there is no steady state at this load"
 
 
-def outcome_of(summary: Summary) -> tuple[Outcome, str]:
-    """The step's outcome and the reason for it.
+def outcome_of(summary: Summary, *, grew_before: bool) -> tuple[Outcome, str]:
+    """The step's outcome and the reason for it. grew_before: whether the queue grew in an earlier step at this level.
 
-    A queue that grows is a fail whatever the SLOs say so far: had the step been longer, the latency would be longer.
-    An invalid run says nothing of the target, its queue included.
+    Where a queue grows no figure can pass, whatever it is so far. Seen once, that may be chance (a few of a hundred
+    steady runs look so); seen again in a longer step it is a fail. An invalid run says nothing of the target.
     """
-    verdict = summary.verdict.outcome
+    verdict, slos = summary.verdict.outcome, summary.verdict.slos
     if verdict == "invalid":
         return "invalid", "; ".join(summary.generator.reasons) or "the generator was the bottleneck"
-    if grew(summary):
-        return "fail", _GROWING
-    slos = summary.verdict.slos
+    if verdict == "none":
+        return "none", "the scenario states no SLO"
     if verdict == "fail":
         return "fail", "; ".join(_told(slo) for slo in slos if slo.outcome == "fail")
+    if grew(summary):
+        return ("fail", _GREW_AGAIN) if grew_before else ("inconclusive", _GROWING)
     if verdict == "inconclusive":
         return "inconclusive", "; ".join(_undecided(slo) for slo in slos if slo.outcome != "pass")
-    if verdict == "pass":
-        return "pass", "; ".join(_told(slo) for slo in slos)
-    return "none", "the scenario states no SLO"
+    return "pass", "; ".join(_told(slo) for slo in slos)
 
 
 def grew(summary: Summary) -> bool | None:

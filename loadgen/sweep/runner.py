@@ -70,7 +70,8 @@ def run_sweep(sweep: Sweep, folder: Path, around: Surroundings) -> tuple[Sweep, 
         sweep = _save(msgspec.structs.replace(sweep, attempts=sweep.attempts + 1), folder, complete=False)
         code = around.measure(following.level, following.duration_s, seed, place)
         if code in _WHOLE and (place / SUMMARY).exists():
-            step = _step(number, following, seed, place, code)
+            grew_before = any(step.figures.growing for step in sweep.steps if step.level == following.level)
+            step = _step(number, following, seed, place, code, grew_before=grew_before)
             around.say(f"  {step.outcome}: {step.reason}")
             sweep = msgspec.structs.replace(sweep, steps=[*sweep.steps, step])
         else:
@@ -91,9 +92,9 @@ def _save(sweep: Sweep, folder: Path, *, complete: bool) -> Sweep:
     return concluded
 
 
-def _step(number: int, following: Next, seed: int, place: Path, code: ExitCode) -> Step:
+def _step(number: int, following: Next, seed: int, place: Path, code: ExitCode, *, grew_before: bool) -> Step:
     summary = read_summary(place / SUMMARY)
-    outcome, reason = outcome_of(summary)
+    outcome, reason = outcome_of(summary, grew_before=grew_before)
     return Step(
         number=number,
         level=following.level,

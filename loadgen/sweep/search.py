@@ -90,7 +90,10 @@ def next_trial(trials: Sequence[Trial], limits: Limits) -> Next | Answer:
         return waiting
     answer = answer_of(trials, limits)
     level = _next_level(trials, answer, limits)
-    return answer if level is None else Next(level, limits.duration_s, again=False)
+    # Beside a level that took the longest step and was not decided, a short one would hardly be.
+    inside = answer.undecided and _upper(answer) is not None
+    duration_s = limits.max_step_s if inside else limits.duration_s
+    return answer if level is None else Next(level, duration_s, again=False)
 
 
 def next_listed(levels: Sequence[float], trials: Sequence[Trial], limits: Limits) -> Next | None:

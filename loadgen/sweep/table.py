@@ -38,7 +38,7 @@ def columns(sweep: Sweep) -> list[Column]:
         Column("TPOT p50", "TPOT p50", _of(lambda f: _p50(f.tpot_s))),
         Column(None, "TPOT p99", _of(lambda f: _p99(f.tpot_s))),
         Column(None, "E2E p50", _of(lambda f: _p50(f.e2e_s))),
-        Column("E2E p99", "E2E p99", _of(lambda f: _p99(f.e2e_s))),
+        Column(None, "E2E p99", _of(lambda f: _p99(f.e2e_s))),
         Column("failed", "failed", _of(lambda f: _share(f.error_rate))),
     ]
     if any(figures.goodput is not None for figures in have):

@@ -1,6 +1,6 @@
 """report.html: one self-contained file, readable offline, on a phone, in print, in light and dark.
 
-    page         the whole file: order, style, script, plots' library     markup       HTML that is escaped by construction
+    page         the whole file: order, style, script, library            markup       HTML, escaped by construction
     cells        numbers as people read them, and why one is missing      figure       a plot, its caption and its table
     bins         what happened when: turns in bins of time                curves       percentile curves and histograms
 

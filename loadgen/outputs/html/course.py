@@ -132,7 +132,9 @@ class Course:
         return {**place, "fillcolor": role, "line": {"width": 0}, "layer": "below"}
 
     def _name(self, window: Window) -> dict[str, Any]:
-        (x,) = self.times(np.array([window.start_s]))
-        text = label(window.name if window.measured else f"{window.name} (not measured)")
+        x, end = self.times(np.array([window.start_s, min(window.end_s, self.total_s)]))
+        name = label(window.name)
+        texts = [name] if window.measured else [f"{name} (not measured)", name]
         place = {"x": x, "y": 1, "xref": "x", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
-        return {**place, "text": text, "showarrow": False, "font": {"size": 11, "color": "@muted"}}
+        # `until` and `texts` are for the page's script, which takes the longest text that has room.
+        return {**place, "until": end, "texts": texts, "showarrow": False, "font": {"size": 11, "color": "@muted"}}

@@ -10,19 +10,27 @@ import numpy.typing as npt
 from loadgen.outputs.console import duration
 from loadgen.outputs.hlog import Logged
 from loadgen.outputs.html.cells import Cell, Missing, count
-from loadgen.outputs.html.figure import SECONDS_AXIS, Figure, Layout, line, stepped
+from loadgen.outputs.html.figure import Figure, Layout, line, seconds_axis, stepped
 
 _POINTS = 120
 _COLUMNS = 60
 _TABLED: Final = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Counted:
     """Values in seconds, ascending, and how many there are of each."""
 
     values_s: npt.NDArray[np.float64]
     counts: npt.NDArray[np.int64]
+
+    def same_as(self, other: "Counted | None") -> bool:
+        """Whether both hold the same values."""
+        return (
+            other is not None
+            and np.array_equal(self.values_s, other.values_s)
+            and np.array_equal(self.counts, other.counts)
+        )
 
     @property
     def n(self) -> int:
@@ -66,7 +74,7 @@ def percentile_curves(title: str, named: Sequence[tuple[str, Counted]]) -> Figur
         [f"p{100 * q:g}", *(_tabled(counted, q) for _, counted in named)] for q in _TABLED if most >= 1 / (1 - q)
     ]
     rows.append(["values", *(count(counted.n) for _, counted in named)])
-    return Figure(title, f"{_spoken(named)}.", traces, _percentile_layout(most), headers, rows)
+    return Figure(title, f"{_spoken(named)}.", traces, _percentile_layout(named, most), headers, rows)
 
 
 _HOVER = "%{text}<br>%{y}<extra>%{fullData.name}</extra>"
@@ -83,13 +91,13 @@ def _shares(x: npt.NDArray[np.float64]) -> list[str]:
     return [f"p{100 * (1 - 1 / one):.4g}" for one in x]
 
 
-def _percentile_layout(most: int) -> Layout:
+def _percentile_layout(named: Sequence[tuple[str, Counted]], most: int) -> Layout:
     nines = [(2.0, "50%"), *((10.0**digits, f"{100 * (1 - 0.1**digits):.6g}%") for digits in range(1, 8))]
     shown = [(value, text) for value, text in nines if value <= most] or nines[:1]
     ticks = {"tickvals": [value for value, _ in shown], "ticktext": [text for _, text in shown]}
     return {
         "xaxis": {"type": "log", "title": {"text": "percentile"}, **ticks},
-        "yaxis": {"type": "log", "title": {"text": "latency"}, **SECONDS_AXIS},
+        "yaxis": seconds_axis(*(counted.values_s[[0, -1]] for _, counted in named)),
     }
 
 
@@ -116,7 +124,7 @@ def histogram(title: str, counted: Counted, color: str, noun: str) -> Figure:
     heights = np.bincount(column, weights=counted.counts, minlength=_COLUMNS)
     trace: dict[str, Any] = stepped(title, edges, np.append(heights, heights[-1]), color, showlegend=False)
     layout = {
-        "xaxis": {"type": "log", "title": {"text": "latency"}, **SECONDS_AXIS},
+        "xaxis": seconds_axis(edges),
         "yaxis": {"title": {"text": noun}, "rangemode": "tozero"},
     }
     rows: list[list[Cell]] = [

@@ -13,8 +13,10 @@ DEFINITIONS: Final = (
         "before plus think time or tool wait; in trace replay the later of the recorded time (scaled) and that; in "
         "closed loop a session's first turn is due when its permit falls free",
     ),
-    ("send time", "when the turn's first byte is handed to the socket; of a turn that was tried again, its last "
-     "attempt's"),
+    (
+        "send time",
+        "when the turn's first byte is handed to the socket; of a turn that was tried again, its last attempt's",
+    ),
     (
         "first output",
         "the first chunk of any kind: reasoning, content or tool call. A role-only or empty delta is no output",
@@ -71,9 +73,12 @@ DEFINITIONS: Final = (
         "unknown sums",
         "A sum with unknown parts is null, with what is known in a field of the same name with _known",
     ),
-    ("schedule lag", "from intended to taken; 0 if a timer fired early. Waiting for a connection is latency, never lag"),
+    (
+        "schedule lag",
+        "from intended to taken; 0 if a timer fired early. Waiting for a connection is latency, never lag",
+    ),
     ("loop lag", "from when the event loop's probe was due to when it ran"),
-)  # fmt: skip
+)
 
 
 def definitions_section() -> Html:

@@ -37,10 +37,7 @@ def _over_time(course: Course, outcomes: list[str]) -> Figure:
         name: per_second(course.bins, course.column("end_s")[course.table.of_outcome(name)]) * course.scale
         for name in sorted(outcomes)
     }
-    data = [
-        bar(name, course.middles, rate, f"@{(at + 1) % 6}", width=course.middles[0] * 2 or None)
-        for at, (name, rate) in enumerate(columns.items())
-    ]
+    data = [bar(name, course.middles, rate, f"@{(at + 1) % 6}") for at, (name, rate) in enumerate(columns.items())]
     total = sum(columns.values(), np.zeros(course.bins.count))
     worst = int(np.argmax(total))
     kinds = ", ".join(outcome.replace("cancelled", "cancelled (cut off by us)") for outcome in columns)
@@ -51,6 +48,6 @@ def _over_time(course: Course, outcomes: list[str]) -> Figure:
     rows: list[list[Cell]] = [
         [at, *(number(float(rate[row])) for rate in columns.values())] for row, at in enumerate(course.at) if total[row]
     ]
-    layout = course.layout(barmode="stack", yaxis={"title": {"text": "per second"}, "rangemode": "tozero"})
+    layout = course.layout(barmode="stack", bargap=0.05, yaxis={"title": {"text": "per second"}, "rangemode": "tozero"})
     headers = ["from", *columns]
     return Figure("Outcomes other than ok over time", caption, data, layout, headers, rows, course.note)

@@ -1,7 +1,7 @@
 """A plot, what it says in words, and its numbers as a table: no figure is there without the other two.
 
-Plots are Plotly's JSON as plain dictionaries, drawn by the page's script. Colours are roles (`@0` to `@5`, `@scale`, ...)
-that the script replaces by those of the light, the dark and the printed page.
+Plots are Plotly's JSON as plain dictionaries, drawn by the page's script. Colours are roles (`@0` to `@5`,
+`@scale`, ...) that the script replaces by those of the light, the dark and the printed page.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,6 +20,16 @@ Trace = dict[str, Any]
 Layout = dict[str, Any]
 # d3's SI prefixes on seconds: 50 m and s make 50ms.
 SECONDS_AXIS: Final[Layout] = {"tickformat": "~s", "ticksuffix": "s", "hoverformat": ".3~s"}
+# Within a decade, coarsest first; Plotly's own ticks of a logarithmic axis of seconds run into each other.
+_LADDERS: Final = (
+    (1.0,),
+    (1.0, 3.0),
+    (1.0, 2.0, 5.0),
+    (1.0, 1.5, 2.0, 3.0, 5.0, 7.0),
+    (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0),
+    tuple(round(1 + step / 10, 1) for step in range(90)),
+)
+_MOST_TICKS = 8
 _DIGITS = 5
 
 
@@ -73,6 +83,37 @@ def label(name: str) -> str:
 def numbers(values: npt.NDArray[Any] | Sequence[float]) -> list[float | None]:
     """Numbers for a plot, 5 digits of each; NaN is null, which Plotly leaves a gap for."""
     return [float(f"{value:.{_DIGITS}g}") if np.isfinite(value) else None for value in map(float, values)]
+
+
+def seconds_axis(*values: npt.NDArray[Any], title: str = "latency") -> Layout:
+    """An axis of latencies: logarithmic, from the least to the most of the values that are known and above 0."""
+    known = [float(one) for array in values for one in array[np.isfinite(array) & (array > 0)].flat]
+    named: Layout = {"title": {"text": title}, **SECONDS_AXIS}
+    if not known:
+        return named
+    low, high = min(known) * 0.93, max(known) * 1.07
+    ticks = _ticks(low, high)
+    shown: Layout = {"tickvals": ticks, "ticktext": [_short(tick) for tick in ticks]}
+    return {**named, "type": "log", "range": [float(np.log10(low)), float(np.log10(high))], **shown}
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """The coarsest ladder with at least four steps in the range, thinned where that is too many."""
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks: list[float] = []
+    for ladder in _LADDERS:
+        ticks = [float(f"{step}e{decade}") for decade in decades for step in ladder]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) >= 4:
+            break
+    return ticks[:: -(-len(ticks) // _MOST_TICKS) or 1]
+
+
+def _short(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size * (1 - 1e-9):
+            return f"{seconds / size:.4g} {unit}"
+    return f"{seconds * 1e6:.4g} µs"
 
 
 def line(

@@ -19,11 +19,10 @@ from loadgen.outputs.html.bins import (
 from loadgen.outputs.html.cells import Cell, Missing, count
 from loadgen.outputs.html.course import Course
 from loadgen.outputs.html.curves import Counted, histogram, merged, percentile_curves
-from loadgen.outputs.html.figure import SECONDS_AXIS, Figure, Layout, Trace, grid, heatmap, line
+from loadgen.outputs.html.figure import Figure, Trace, grid, heatmap, line, seconds_axis
 from loadgen.outputs.html.markup import Html, el, join
 from loadgen.outputs.html.section import latency_table, section
 
-_LOG_SECONDS: Layout = {"type": "log", "title": {"text": "latency"}, **SECONDS_AXIS}
 _ROWS = 36
 # Column of the records, metric of the histograms, name, colour.
 _METRICS = (
@@ -67,7 +66,13 @@ def counted_metrics(course: Course, stages: list[str], workload: str | None = No
         (name, color, merged(course.material.histograms, metric, stages, workload))
         for _, metric, name, color in _METRICS
     ]
-    return [(name, color, one) for name, color, one in found if one is not None]
+    ttft = found[0][2]
+    # Without reasoning the two are one, and a second picture of it would only be looked at for a difference.
+    return [
+        (name, color, one)
+        for name, color, one in found
+        if one is not None and (name != "TTFO" or not one.same_as(ttft))
+    ]
 
 
 def _noun(name: str) -> str:
@@ -81,7 +86,7 @@ def _censored(summary: Summary) -> str:
         return text
     return (
         f"{text} {cut.e2e:,} turns were cut off before their end ({cut.ttft:,} of them before any output): their "
-        "times are only known to be longer, and are in no figure here."
+        "end-to-end times are only known to be longer and not among these; the TTFT and gaps already seen are."
     )
 
 
@@ -121,18 +126,19 @@ def over_time(course: Course, gaps: Grid | None, only: Mask | None = None) -> li
 
 
 def _bands_figure(course: Course, name: str, found: Bands) -> Figure:
+    columns = (found.p50, found.p90, found.p99, found.highest)
     return Figure(
         f"{name} over time",
         f"{name} of the turns due in each {course.bin_text}: {_spoken(found.p50, 'p50')}"
-        f"{_spoken(found.p99, ', p99')}; never more than {duration(float(np.nanmax(found.highest)))}.",
-        _band_traces(course, found.p50, found.p90, found.p99, found.highest),
-        course.layout(yaxis=_LOG_SECONDS),
+        f"{_spoken(found.p99, ', p99') or ' (a p99 takes 100 turns)'}; never more than {duration(float(np.nanmax(found.highest)))}.",
+        _band_traces(course, *columns),
+        course.layout(yaxis=seconds_axis(*columns)),
         ["from", "turns", "p50", "p90", "p99", "max"],
         [
             [
                 at,
                 count(int(found.n[row])),
-                *(_time(one[row]) for one in (found.p50, found.p90, found.p99, found.highest)),
+                *(_time(one[row]) for one in columns),
             ]
             for row, at in enumerate(course.at)
         ],
@@ -149,10 +155,10 @@ def _gaps_over_time(course: Course, gaps: Grid) -> Figure:
     ]
     return Figure(
         "ITL over time",
-        f"Gaps between chunks in each {course.bin_text}, to the upper edge of bins 19 % wide, each turn's spread evenly "
-        f"over its output: {_spoken(p50, 'p50')}{_spoken(p99, ', p99')}.",
+        f"Gaps between chunks in each {course.bin_text}, to the upper edge of bins 19 % wide, each turn's spread "
+        f"evenly over its output: {_spoken(p50, 'p50')}{_spoken(p99, ', p99')}.",
         _band_traces(course, p50, p90, p99, None),
-        course.layout(yaxis=_LOG_SECONDS),
+        course.layout(yaxis=seconds_axis(p50, p90, p99)),
         ["from", "gaps", "p50", "p90", "p99"],
         rows,
         course.note,
@@ -172,7 +178,7 @@ def _band_traces(course: Course, p50: Floats, p90: Floats, p99: Floats, highest:
     ]
     if highest is not None:
         traces.append({**line("max", x, highest, "@5"), "mode": "markers"})
-    return traces
+    return [trace for trace in traces if any(value is not None for value in trace["y"])]
 
 
 def _spoken(values: Floats, name: str) -> str:
@@ -222,7 +228,7 @@ def _heat_figure(course: Course, name: str, cells: Grid, edges: npt.NDArray[np.f
         f"{name} by time",
         caption,
         [trace],
-        course.layout(yaxis=_LOG_SECONDS),
+        course.layout(yaxis=seconds_axis(edges)),
         [f"{name}, from, to", noun],
         rows,
         course.note,

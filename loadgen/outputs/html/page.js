@@ -35,20 +35,30 @@
       fixedrange: narrow, ...own, title };
   }
 
+  // A stage's name in full, in short or not at all, as its stretch of the axis has room: 6.8 px a letter.
+  function named(notes, range, room) {
+    return notes.flatMap(({ until, texts, ...note }) => {
+      const text = texts.find((one) => one.length * 6.8 < (until - note.x) / (range[1] - range[0]) * room);
+      return text === undefined ? [] : [{ ...note, text }];
+    });
+  }
+
   function layoutOf(spec, theme, width, height) {
     const narrow = width < 520;
     const own = painted(spec.layout, theme);
     const made = {
       ...own, width, height,
       margin: { l: 52, r: 14, t: 26, b: 40 },
+      hovermode: "x",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: narrow ? 11 : 12, color: theme.ink },
-      legend: { orientation: "h", x: 0, y: -.24, yanchor: "top", font: { size: narrow ? 11 : 12 } },
+      legend: { orientation: "h", x: 0, y: -.24, yanchor: "top", traceorder: "normal", font: { size: narrow ? 11 : 12 } },
       hoverlabel: { bgcolor: theme.ground, bordercolor: theme.grid, font: { color: theme.ink } },
       dragmode: narrow ? false : "zoom",
       xaxis: axis(own.xaxis || {}, theme, narrow),
       yaxis: axis(own.yaxis || {}, theme, narrow),
     };
+    if (own.annotations) made.annotations = named(own.annotations, own.xaxis.range, width - 80);
     if (own.yaxis2) made.yaxis2 = axis(own.yaxis2, theme, narrow);
     return made;
   }
@@ -62,8 +72,7 @@
     const theme = dark.matches && !printing ? DARK : LIGHT;
     const width = printing ? PAPER_PX : chart.plot.clientWidth;
     const height = printing ? 300 : chart.plot.clientHeight;
-    const settings = { displaylogo: false, displayModeBar: width < 520 || printing ? false : "hover",
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+    const settings = { displayModeBar: false, doubleClick: "reset" };
     return Plotly.react(chart.plot, painted(chart.spec.data, theme), layoutOf(chart.spec, theme, width, height), settings);
   }
 

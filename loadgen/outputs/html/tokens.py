@@ -22,6 +22,7 @@ def tokens_section(summary: Summary, course: Course) -> Html:
     )
 
 
+_NO_SIZE = "no turn aimed at a size, or its size is unknown"
 _NO_CACHE = "How much of the input came from the server's cache is not known: the server does not say."
 
 
@@ -34,10 +35,10 @@ def token_facts(tokens: Tokens) -> list[tuple[str, Cell]]:
         ("cached input", _sum(tokens.cached_input, tokens.cached_input_known)),
         ("cached share of the input", share(cached, "the input, or what of it was cached, is unknown")),
         ("reasoning", _sum(tokens.reasoning, tokens.reasoning_known)),
-        ("input got, of what was asked", share(tokens.input_ratio, "no turn aimed at a size, or its size is unknown")),
+        ("input got, of what was asked", share(tokens.input_ratio, _NO_SIZE)),
         (
             "output got, of what was asked",
-            share(tokens.output_ratio, "no turn aimed at a size, or its size is unknown"),
+            share(tokens.output_ratio, _NO_SIZE),
         ),
     ]
 

@@ -56,7 +56,7 @@ def test_a_summary_fits_in_100_columns() -> None:
     print_summary(summary_of(*turns, slos=["ttft p99 < 2s"]), target, Path("runs/x"))
     text = out.getvalue()
     assert max(map(len, text.splitlines())) <= 100
-    for shown in ("chat", "docs", "total", "TTFT", "TPOT", "Generator: valid", "not judged yet", "runs/x"):
+    for shown in ("chat", "docs", "total", "TTFT", "TPOT", "Generator: valid", "not judged", "runs/x"):
         assert shown in text
 
 
