@@ -32,6 +32,7 @@ from loadgen.scenario.records import Records, RecordsSpec
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 from loadgen.scenario.slos import Slo
 from loadgen.scenario.stated import SloSpec, slo_problems
+from loadgen.scenario.tools import ToolsSpec
 
 SHIPPED_CORPORA = ("python-docs", "python-source")
 
@@ -289,7 +290,7 @@ class ReplaySpec(Part):
     max_turns: PositiveCount | None = None
 
 
-WORKLOAD_KINDS = ("chat", "replay")
+WORKLOAD_KINDS = ("chat", "replay", "tools")
 
 
 def _known_kind(value: Any) -> Any:
@@ -312,7 +313,7 @@ def _kind_of(value: Any) -> str:
 
 
 WorkloadSpec = Annotated[
-    Annotated[ChatSpec, Tag("@chat")] | Annotated[ReplaySpec, Tag("@replay")],
+    Annotated[ChatSpec, Tag("@chat")] | Annotated[ReplaySpec, Tag("@replay")] | Annotated[ToolsSpec, Tag("@tools")],
     Discriminator(_kind_of),
     BeforeValidator(_known_kind),
 ]
