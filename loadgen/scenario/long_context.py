@@ -75,7 +75,7 @@ class LongContextSpec(Part):
             problems.append(Problem(("boilerplate",), what))
         asked = self.questions or QUESTION_KINDS
         if self.unanswerable > 0 and not set(asked) & set(UNANSWERABLE_KINDS):
-            what = f"no question of these kinds can be; accepted: 0, or one of {', '.join(UNANSWERABLE_KINDS)} among them"
+            what = f"none of these kinds can be; accepted: 0, or one of {', '.join(UNANSWERABLE_KINDS)} among them"
             problems.append(Problem(("unanswerable",), what))
         shortest = min(self.context_tokens, default=0)
         if self.shared_prefix and self.shared_prefix + _FEWEST_TOKENS > shortest:

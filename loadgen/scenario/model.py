@@ -27,6 +27,7 @@ from loadgen.scenario.fields import (
     Text,
     refuse,
 )
+from loadgen.scenario.long_context import LongContextSpec
 from loadgen.scenario.quantities import parse_number, shown
 from loadgen.scenario.records import Records, RecordsSpec
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
@@ -290,7 +291,7 @@ class ReplaySpec(Part):
     max_turns: PositiveCount | None = None
 
 
-WORKLOAD_KINDS = ("chat", "replay", "tools")
+WORKLOAD_KINDS = ("chat", "replay", "tools", "long_context")
 
 
 def _known_kind(value: Any) -> Any:
@@ -313,7 +314,10 @@ def _kind_of(value: Any) -> str:
 
 
 WorkloadSpec = Annotated[
-    Annotated[ChatSpec, Tag("@chat")] | Annotated[ReplaySpec, Tag("@replay")] | Annotated[ToolsSpec, Tag("@tools")],
+    Annotated[ChatSpec, Tag("@chat")]
+    | Annotated[ReplaySpec, Tag("@replay")]
+    | Annotated[LongContextSpec, Tag("@long_context")]
+    | Annotated[ToolsSpec, Tag("@tools")],
     Discriminator(_kind_of),
     BeforeValidator(_known_kind),
 ]

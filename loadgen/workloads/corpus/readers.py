@@ -27,8 +27,8 @@ _MARKS = (
 _NOT_SHOWN = ("script", "style", "noscript", "template", "svg", "head")
 # Each begins on a line of its own; what stands between is one line of a paragraph.
 _BLOCKS = re.compile(
-    r"address|article|aside|blockquote|br|d[dlt]|div|fig(caption|ure)|footer|form|h[1-6r]|header|li|main|nav|[ou]l|p"
-    r"|pre|section|t(able|[dhr])"
+    r"^(address|article|aside|blockquote|br|d[dlt]|div|fig(caption|ure)|footer|form|h[1-6r]|header|li|main|nav|[ou]l|p"
+    r"|pre|section|t(able|[dhr]))$"
 )
 _SPACE = re.compile(r"\s+")
 
