@@ -29,6 +29,7 @@ from loadgen.metrics.snapshot import (
     encode,
 )
 from loadgen.metrics.turn import TurnMeasurement
+from loadgen.prices import Rates
 
 _ERROR_CHARS = 200
 # The gaps of a longer reply wait for the snapshot, a piece at a time: 384,000 of them would hold the loop for 100 ms.
@@ -313,6 +314,8 @@ class Recorder:
             reconnects=m.reconnects,
             attempts=m.attempts,
             cost=cost,
+            tool_call_s=_call_s(m),
+            rates=msgspec.UNSET if m.marks is None else self._rates(m),
             marks=msgspec.UNSET if m.marks is None else m.marks,
         )
         for block in (
@@ -322,6 +325,11 @@ class Recorder:
             if block is not None:
                 self._json.encode_into(line, block, -1)
                 block += b"\n"
+
+    def _rates(self, m: TurnMeasurement) -> Rates | msgspec.UnsetType:
+        """The prices that the turn's cost was reckoned by."""
+        rates = None if self._meter is None else self._meter.rates_at((m.end_ns - self._origin_ns) / 1e9)
+        return msgspec.UNSET if rates is None else rates
 
     def snapshot(self, now_ns: int, gauges: Gauges, final: bool = False) -> Generator[None, None, bytes]:
         """Encode everything since the last snapshot, in pieces of well under 1 ms; the bytes are the return value.
@@ -363,6 +371,13 @@ class Recorder:
                 scored=scored,
             )
         )
+
+
+def _call_s(m: TurnMeasurement) -> float | msgspec.UnsetType:
+    """How long the arguments of a turn's tool calls took to be written."""
+    if m.first_call_ns is None or m.last_call_ns is None or not m.streamed:
+        return msgspec.UNSET
+    return (m.last_call_ns - m.first_call_ns) / 1e9
 
 
 def _tpot_ns(m: TurnMeasurement) -> int | None:

@@ -32,6 +32,7 @@ class TurnMeasurement(Struct):
     stage: index of the stage of its intended time. sent_ns is None where no byte was handed to a socket.
     connect_ns: duration of making the connection this turn was sent on, None on a reused one.
     first_output_ns: first chunk of any kind; first_answer_ns: first content or tool-call chunk.
+    first_call_ns, last_call_ns: first and last tool-call chunk; None where there is none or nothing was streamed.
     chunk_stamps: one stamp an output chunk, ascending; events of one read share it. Empty if not streamed.
     reads: socket reads that carried body bytes.
     attempts: how often it was sent, retries included; the stamps are the last attempt's, intended and taken the turn's.
@@ -53,6 +54,8 @@ class TurnMeasurement(Struct):
     connect_ns: int | None = None
     first_output_ns: int | None = None
     first_answer_ns: int | None = None
+    first_call_ns: int | None = None
+    last_call_ns: int | None = None
     chunk_stamps: list[int] = field(default_factory=list)
     reads: int = 0
     input_tokens_asked: int | None = None

@@ -95,10 +95,10 @@ class ToolsSpec(Part):
 
     tools: how many are offered, None for all shipped ones. tasks: None for all; a session does tasks_per_session of
     them, one after the other in one conversation. max_steps: requests a task may take. tool_timeout_s: how long a call
-    that times out is waited for. subagents: agents beside each session, with a context of their own. paired: share of sessions whose first turn is
-    also asked without tools. schemas: whether all sessions send the same bytes of tool definitions, or each its own,
-    which no prefix cache can know. catalogue: the user's own tools and tasks. bfcl, answers: single
-    questions in BFCL's form instead of agents, and the file of their answers.
+    that times out is waited for. subagents: agents beside each session, with a context of their own. paired: share of
+    sessions whose first turn is also asked without tools. schemas: whether all sessions send the same bytes of tool
+    definitions, or each its own, which no prefix cache can know. catalogue: the user's own tools and tasks. bfcl,
+    answers: single questions in BFCL's form instead of agents, and the file of their answers.
     """
 
     kind: Literal["tools"] = "tools"
