@@ -81,5 +81,9 @@ class LongContextSpec(Part):
         if self.shared_prefix and self.shared_prefix + _FEWEST_TOKENS > shortest:
             what = f"leaves under {_FEWEST_TOKENS} tokens of the shortest context ({shortest}); accepted: less"
             problems.append(Problem(("shared_prefix",), what))
+        least = (self.shared_prefix * 4 + (3 + self.stale) * (self.passage_chars + 40)) // 4
+        if least > shortest:
+            what = f"{shortest} tokens hold no {3 + self.stale} passages of {self.passage_chars} characters; accepted: "
+            problems.append(Problem(("context_tokens",), f"{what}{least} and more, or smaller passage_chars"))
         refuse("long_context", problems)
         return self

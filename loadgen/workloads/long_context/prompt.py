@@ -29,6 +29,8 @@ _Places = npt.NDArray[np.int64]
 _PRIME = 2_147_483_647
 # Less than this of a passage is not worth sending to make a prompt exactly as long as asked.
 _SHORTEST = 80
+# Passages beyond those that their mean size asks for, for a prompt that comes out too short.
+_SPARE = 3
 
 
 class Asked(Struct, frozen=True):
@@ -66,31 +68,33 @@ class Shelf:
         self.library = library
         self._sizes = np.array([library.size(passage) for passage in library.passages], dtype=np.int64)
         rng = Random(seed)
-        self._places = np.argsort([rng.random() for _ in library.passages]).astype(np.int64)
-        self._boilerplate = [escape_text(f"{_page(n)}, 2024-01-01\n{text}\n\n") for n, text in enumerate(BOILERPLATE)]
+        self._order: _Places = np.argsort([rng.random() for _ in library.passages]).astype(np.int64)
+        self._places: _Places = np.argsort(self._order).astype(np.int64)
+        pages = [f"page-{number}.html, 2024-01-01\n{text}\n\n" for number, text in enumerate(BOILERPLATE, 1)]
+        self._boilerplate = [(escape_text(page), len(page) + 6) for page in pages]
         self.mean_size = float(self._sizes.mean())
 
     def passages(
         self, asked: Sequence[Asked], noise: float, spec: LongContextSpec, chars: int, rng: Random
-    ) -> list[bytes]:
-        """The bodies of a prompt's passages in their order, of about `chars` characters together."""
+    ) -> tuple[list[bytes], int]:
+        """The bodies of a prompt's passages in their order, of about `chars` characters together; how many they are."""
         others, golds, taken = self._told(asked, rng)
-        left = chars - taken
-        count = max(0, round(left / self.mean_size))
+        count = max(0, round((chars - taken) / self.mean_size))
         hard = max(0, round(noise * count) - sum(len(one.stale) for one in asked if one.depth is not None))
         repeated, pages = round(spec.duplicates * hard), round(spec.boilerplate * hard)
         numbers = self._chosen(asked, max(0, hard - repeated - pages), count - hard, rng)
-        repeats = [numbers[int(rng.random() * len(numbers))] for _ in range(repeated if len(numbers) else 0)]
+        repeats = [int(numbers[int(rng.random() * len(numbers))]) for _ in range(repeated if len(numbers) else 0)]
         others += [self.library.bodies[number] for number in repeats]
-        others += [self._boilerplate[int(rng.random() * len(self._boilerplate))] for _ in range(pages)]
-        left -= int(self._sizes[repeats].sum()) + sum(map(len, others[len(others) - pages :]))
-        bodies = self._fitted(numbers, left)
+        boilerplate = [_pick(self._boilerplate, rng) for _ in range(pages)]
+        others += [body for body, _ in boilerplate]
+        taken += int(self._sizes[repeats].sum()) + sum(size for _, size in boilerplate)
+        bodies, filled = self._fitted(numbers, chars - taken)
         for body in others:
             bodies.insert(int(rng.random() * (len(bodies) + 1)), body)
         last = len(bodies) + len(golds) - 1
         for depth, body in sorted(golds, key=lambda gold: gold[0]):
             bodies.insert(round(depth * last), body)
-        return bodies
+        return bodies, taken + filled
 
     def _told(self, asked: Sequence[Asked], rng: Random) -> tuple[list[bytes], list[tuple[float, bytes]], int]:
         """What must be there: passages that stand anywhere, those with an answer with their depths; characters."""
@@ -124,30 +128,36 @@ class Shelf:
         nearest = _by_turns([one.question.nearest for one in asked])
         nearest = nearest[free[nearest]][:near]
         free[nearest] = False
-        order = self._shuffled(np.arange(len(self._sizes), dtype=np.int64), rng)
         # Where too few passages share a word with the question, any will do.
-        others = order[free[order]][: far + near - len(nearest)]
-        return self._shuffled(np.concatenate((nearest, others)).astype(np.int64), rng).astype(np.int32)
+        far += near - len(nearest)
+        spare = _SPARE + (near + far) // 20
+        start = int(rng.random() * len(free))
+        reach = min(len(free), far + spare + int(np.count_nonzero(~free)))
+        order = self._order[np.arange(start, start + reach) % len(free)]
+        others = order[free[order]][: far + spare]
+        chosen = self._shuffled(np.concatenate((nearest, others[:far])).astype(np.int64), rng)
+        return np.concatenate((chosen, others[far:])).astype(np.int32)
 
     def _shuffled(self, numbers: _Places, rng: Random) -> _Places:
         """By a multiplicative hash of their places: numpy's own generators may change between versions."""
         factor = 1 + int(rng.random() * (_PRIME - 2))
         return numbers[np.argsort((self._places[numbers] + 1) * factor % _PRIME, kind="stable")]
 
-    def _fitted(self, numbers: Numbers, chars: int) -> list[bytes]:
-        """As many of these as fit into so many characters, the last one cut."""
+    def _fitted(self, numbers: Numbers, chars: int) -> tuple[list[bytes], int]:
+        """As many of these as fit into so many characters, the last one cut; how many characters they are."""
         ends = np.cumsum(self._sizes[numbers])
         whole = int(np.searchsorted(ends, chars, side="right"))
-        bodies = self.library.bodies
-        found = [bodies[number] for number in numbers[:whole].tolist()]
-        left = chars - (int(ends[whole - 1]) if whole else 0)
+        filled = int(ends[whole - 1]) if whole else 0
+        bodies = [self.library.bodies[number] for number in numbers[:whole].tolist()]
         if whole < len(numbers):
             passage = self.library.passages[int(numbers[whole])]
-            room = left - (self.library.size(passage) - len(passage.text))
-            if room >= _SHORTEST:
-                # At a space: half a word could be a word that is counted.
-                found.append(self.library.body(passage, passage.text[:room].rpartition(" ")[0] or passage.text[:room]))
-        return found
+            room = chars - filled - (self.library.size(passage) - len(passage.text))
+            # At a space: half a word could be a word that is counted.
+            cut = passage.text[: max(0, room)].rpartition(" ")[0]
+            if len(cut) >= _SHORTEST:
+                bodies.append(self.library.body(passage, cut))
+                filled += self.library.size(passage) - len(passage.text) + len(cut)
+        return bodies, filled
 
 
 def numbered(bodies: Sequence[bytes]) -> chain[bytes]:
@@ -166,5 +176,5 @@ def _by_turns(rankings: Sequence[Numbers]) -> Numbers:
     return merged[np.sort(first)]
 
 
-def _page(number: int) -> str:
-    return f"page-{number + 1}.html"
+def _pick(found: Sequence[tuple[bytes, int]], rng: Random) -> tuple[bytes, int]:
+    return found[int(rng.random() * len(found))]

@@ -105,12 +105,15 @@ class LongContextWorkload:
         return depths[(depths.index(first) + turn) % len(depths)]
 
     def asked(self, cell: Cell, rng: Random) -> list[Asked]:
-        """The questions of a session. None's passages contradict or settle another's; so there may be fewer."""
+        """The questions of a session, one at least: none's passages contradict or settle another's, and there is room
+        for all of them; so there may be fewer than asked for."""
         found: list[Asked] = []
+        room = int(self.sizer.chars(cell.context_tokens - self.spec.shared_prefix) / self._shelf.mean_size)
         for turn in range(self.spec.turns):
-            for _ in range(_DRAWS):
+            for draw in range(_DRAWS):
                 one = self._draw(self.depth(cell.depth, turn), rng)
-                if not any(_in_the_way(one, other) for other in found):
+                fits = sum(map(_room, (*found, one))) <= room and not any(_in_the_way(one, other) for other in found)
+                if fits or (not found and draw == _DRAWS - 1):
                     found.append(one)
                     break
         return found
@@ -122,10 +125,10 @@ class LongContextWorkload:
         template = self.sizer.template_tokens(1 + bool(self._prefix), system=bool(self._prefix))
         tokens = cell.context_tokens - self.spec.shared_prefix - template - self.sizer.nonce_tokens
         around = len(_NONCE) + len(OPENING) + len(question)
-        bodies = self._shelf.passages(asked, cell.noise, self.spec, self.sizer.chars(tokens) - around, rng)
+        chars = self.sizer.chars(tokens) - around
+        bodies, filled = self._shelf.passages(asked, cell.noise, self.spec, chars, rng)
         message = text_message("user", _NONCE % nonce, _OPENING, *numbered(bodies), escape_text(question))
-        # Escapes make a few more bytes of the text; what is aimed at is told only where the corpus was enough for it.
-        return message, len(bodies), cell.context_tokens
+        return message, len(bodies), round(cell.context_tokens + (filled - chars) / self.sizer.chars_per_token)
 
     def messages_in_front(self) -> tuple[bytes, ...]:
         """What stands before a session's own messages."""
@@ -226,6 +229,11 @@ class LongContextSession:
 
 def _pick(found: Sequence[T], rng: Random) -> T:
     return found[int(rng.random() * len(found))]
+
+
+def _room(one: Asked) -> int:
+    """How many passages a question takes."""
+    return 0 if one.depth is None else len(one.question.fact.needed) + len(one.stale)
 
 
 def _in_the_way(one: Asked, other: Asked) -> bool:
