@@ -1,0 +1,43 @@
+"""Intervals by session, in the summary's form: what the figures of scored turns are made of."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from loadgen.metrics.record import Record
+from loadgen.metrics.summary import Quality
+from loadgen.stats.interval import Interval
+from loadgen.stats.means import ratio_interval
+from loadgen.stats.proportions import clustered
+
+
+def root(turn: Record) -> str:
+    """The session that a turn belongs to, that of a sub-agent being its parent's: they are one observation."""
+    return turn.session.partition("+")[0]
+
+
+def _sums(parts: Iterable[tuple[str, float, float]]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    above: dict[str, float] = defaultdict(float)
+    below: dict[str, float] = defaultdict(float)
+    for session, hits, size in parts:
+        above[session] += hits
+        below[session] += size
+    kept = [session for session in below if below[session] > 0]
+    return np.array([above[name] for name in kept]), np.array([below[name] for name in kept])
+
+
+def share_of(parts: Iterable[tuple[str, float, float]]) -> Interval:
+    """Hits of sizes, given as (session, hits, size): the exact interval at the effective number of observations."""
+    return clustered(*_sums(parts))
+
+
+def ratio_of(parts: Iterable[tuple[str, float, float]]) -> Interval:
+    """The ratio of two sums, given as (session, above, below), with a t interval over sessions."""
+    return ratio_interval(*_sums(parts))
+
+
+def figure(interval: Interval, unit: str = "share", *, n: int | None = None) -> Quality:
+    """An estimate as the summary has it; n: observations, where the interval's own are not."""
+    observations = interval.n if n is None else n
+    return Quality(value=interval.estimate, ci_low=interval.low, ci_high=interval.high, n=observations, unit=unit)
