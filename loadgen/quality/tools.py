@@ -1,8 +1,8 @@
 """What a `tools` workload's turns say: how good the calls are, whether tasks were done, and what tools cost.
 
-Every rate has a base of its own, so that one fault does not hide in another: of the calls made, how many parse; of those
-that parse, how many are valid; of the valid ones, how many are of the right tool; of those, how many have the right
-arguments. Intervals are by session, sub-agents counted with theirs. docs/tools.md has the same definitions.
+Every rate has a base of its own, so that one fault does not hide in another: of the calls made, how many parse; of
+those that parse, how many are valid; of the valid ones, how many are of the right tool; of those, how many have the
+right arguments. Intervals are by session, sub-agents counted with theirs. docs/tools.md has the same definitions.
 """
 
 from collections import defaultdict
@@ -97,14 +97,11 @@ def _by_fault(turns: Sequence[Record]) -> dict[str, Quality]:
     if not hits:
         return {}
     rows: list[list[_Cell]] = []
-    for fault in (None, *_FAULTS):
-        of = [
-            turn
-            for turn in turns
-            if (fault in faults if fault else not faults)
-            for faults in [hit.get((turn.session, _count(turn, "number")), set())]
-        ]
-        rows.append([fault or "none", hits.get(fault, 0) if fault else None, *_shown(_done(of))])
+    unhit = [turn for turn in turns if (turn.session, _count(turn, "number")) not in hit]
+    rows.append(["none", None, *_shown(_done(unhit))])
+    for fault in _FAULTS:
+        of = [turn for turn in turns if fault in hit.get((turn.session, _count(turn, "number")), ())]
+        rows.append([fault, hits.get(fault, 0), *_shown(_done(of))])
     columns = ["fault", "calls_hit", "done", "ci_low", "ci_high", "tasks"]
     return {"faults": Quality(columns=columns, rows=rows)}
 
