@@ -7,6 +7,7 @@ import numpy as np
 
 from loadgen.metrics.record import Record
 from loadgen.metrics.summary import Quality
+from loadgen.stats.clusters import F64
 from loadgen.stats.interval import Interval
 from loadgen.stats.means import ratio_interval
 from loadgen.stats.proportions import clustered
@@ -17,7 +18,7 @@ def root(turn: Record) -> str:
     return turn.session.partition("+")[0]
 
 
-def _sums(parts: Iterable[tuple[str, float, float]]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _sums(parts: Iterable[tuple[str, float, float]]) -> tuple[F64, F64]:
     above: dict[str, float] = defaultdict(float)
     below: dict[str, float] = defaultdict(float)
     for session, hits, size in parts:

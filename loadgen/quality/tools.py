@@ -48,6 +48,9 @@ def figures(turns: Sequence[Record]) -> dict[str, Quality]:
         if (interval := _rate(asked, rate)).n:
             found[name] = figure(interval)
     found |= _tables(asked)
+    for name, interval in (("needless_answers", _needless(asked)), ("gave_up", _gave_up(asked))):
+        if interval.n:
+            found[name] = figure(interval)
     return found | overhead(turns)
 
 
@@ -120,6 +123,25 @@ def _done(turns: Iterable[Record]) -> Interval:
     """Tasks done of those that ended with an answer or at the step limit, and of which it is known."""
     known = [turn for turn in turns if isinstance(_marks(turn).get("done"), bool)]
     return share_of((root(turn), int(_marks(turn)["done"] is True), 1) for turn in known)
+
+
+def _needless(turns: Iterable[Record]) -> Interval:
+    """Answers that do nothing but make calls again that have worked, of all answers after one has."""
+    begun = [turn for turn in turns if turn.outcome == "ok" and _marks(turn).get("begun") is True]
+    return share_of((root(turn), int(0 < _count(turn, "calls") == _count(turn, "call_repeated")), 1) for turn in begun)
+
+
+def _gave_up(turns: Iterable[Record]) -> Interval:
+    """Tasks that ended with an answer while calls were missing and the state was not the wanted one."""
+    ended = [turn for turn in turns if isinstance(_marks(turn).get("done"), bool) and _count(turn, "planned")]
+    return share_of(
+        (
+            root(turn),
+            int(_text(turn, "ended") == "answered" and not _marks(turn)["done"] and _count(turn, "missing") > 0),
+            1,
+        )
+        for turn in ended
+    )
 
 
 def _rate(turns: Iterable[Record], rate: _Rate) -> Interval:

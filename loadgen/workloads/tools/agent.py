@@ -130,6 +130,8 @@ class AgentSession:
         marks["after"] = self._after
         if self._step == 0 and self._tasks == 1 and self._pair is not None:
             marks["pair"] = self._pair
+        if self._task.plan.known:
+            marks["begun"] = self._task.plan.begun
         self._step += 1
         if not reply.ok:
             return marks | {"ended": "failed", "steps": self._step, "last": True}

@@ -57,6 +57,11 @@ class Plan:
         """How many calls are still to be made."""
         return len(self._open)
 
+    @property
+    def begun(self) -> bool:
+        """Whether any call has taken effect, planned or not."""
+        return bool(self._made)
+
     def judge(self, name: str, arguments: Arguments) -> CallOutcome:
         """What a valid call is, as things stand."""
         if not self.known:
