@@ -92,23 +92,18 @@ def _accuracy_table(by: str, groups: Mapping[str, list[Record]], turns: Sequence
 
 
 def _by_load(turns: Sequence[Record]) -> dict[str, list[Record]]:
-    """The turns of each stage, the least loaded stage first."""
+    """The turns of each stage, the least loaded first: that with the shortest times to first output, for every stage
+    has the same lengths. (Turns in flight would not do: those that were cut off are not scored.)"""
     stages = _grouped(turns, lambda turn: turn.stage)
-    return dict(sorted(stages.items(), key=lambda stage: _in_flight(stage[1])))
-
-
-def _in_flight(turns: Sequence[Record]) -> float:
-    """How many of these turns were under way at a time, on average: their times over the time they took together."""
-    span = max(turn.end_s for turn in turns) - min(turn.intended_s for turn in turns)
-    return sum(turn.e2e_s for turn in turns) / span if span > 0 else 0.0
+    return dict(sorted(stages.items(), key=lambda stage: _p50(_ttfts(stage[1])) or float("inf")))
 
 
 def _stage_table(stages: Mapping[str, Sequence[Record]]) -> Quality:
-    columns = ["stage", "in_flight", "n", "accuracy", "ci_low", "ci_high", "ttft_p50_s"]
+    columns = ["stage", "ttft_p50_s", "n", "accuracy", "ci_low", "ci_high"]
     rows: list[list[_Cell]] = []
     for name, own in stages.items():
         right = _share(own, _is("right"), lambda _: True)
-        rows.append([name, _in_flight(own), right.n, right.estimate, right.low, right.high, _p50(_ttfts(own))])
+        rows.append([name, _p50(_ttfts(own)), right.n, right.estimate, right.low, right.high])
     return Quality(columns=columns, rows=rows)
 
 
@@ -167,8 +162,8 @@ def _exponent_table(stages: Mapping[str, Sequence[Record]]) -> Quality:
     rows: list[list[_Cell]] = []
     for name, own in stages.items():
         found = _exponent(own)
-        rows.append([name, _in_flight(own), found.n, found.estimate, found.low, found.high])
-    return Quality(columns=["stage", "in_flight", "n", "exponent", "ci_low", "ci_high"], rows=rows)
+        rows.append([name, found.n, found.estimate, found.low, found.high])
+    return Quality(columns=["stage", "n", "exponent", "ci_low", "ci_high"], rows=rows)
 
 
 def _warmth(turns: Sequence[Record]) -> dict[str, Quality]:

@@ -27,8 +27,8 @@ _WORDS = {
         ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
     )
 }
-# An answer "only" is shorter; of more text than this nobody would take one.
-_LONGEST = 400
+# An answer "only" is shorter; out of more text than this, what looks like one would be found by chance.
+_LONGEST = 200
 
 
 def judge(
