@@ -107,6 +107,11 @@ class AgentSession:
         self._delay_s = 0.0
         self._taken: Reply | None = None
 
+    @property
+    def task(self) -> Task | None:
+        """What the agent is at; None once it has done all."""
+        return self._task
+
     def next_turn(self, last: Reply | None) -> Turn | None:
         """What follows: results of tools, the next task, or nothing any more."""
         if last is None:

@@ -62,6 +62,16 @@ class Plan:
         """Whether any call has taken effect, planned or not."""
         return bool(self._made)
 
+    @property
+    def made(self) -> tuple[tuple[str, Arguments], ...]:
+        """The calls that have taken effect, in order."""
+        return tuple(self._made)
+
+    @property
+    def next_open(self) -> tuple[str, Arguments]:
+        """The first call that is still to be made. Raises IndexError for none."""
+        return self._open[0]
+
     def judge(self, name: str, arguments: Arguments) -> CallOutcome:
         """What a valid call is, as things stand."""
         if not self.known:
