@@ -101,6 +101,8 @@ def _fact(
     if passage is None:
         return None
     text = documents[site.document].text
+    if not re.search(rf"\b(def|class) {site.name}\(", text[slice(*site.shown)]):
+        return None  # spaced in a way that few would look for
     answer = text[slice(*site.value)]
     start, end = site.value[0] - passage.start, site.value[1] - passage.start
     if _says_it_again(site, passage, answer, start, end):

@@ -1,7 +1,8 @@
 """Questions about any text: what stands at a gap in a sentence, and in how many sources a word occurs.
 
-A sentence is asked about only if a word of it occurs in no other passage of the corpus: then no copy of it is
-elsewhere, whole or cut.
+A sentence is asked about only if no other passage has all of its words but the one that is left out ("and then added
+together" stands beside "and then multiplied together"), and if one of its words is in no other passage at all: then no
+copy of it is elsewhere, whole or cut.
 """
 
 import re
@@ -63,9 +64,20 @@ def _gaps(passage: Passage, index: WordIndex) -> Iterator[tuple[re.Match[str], t
             found = rare[0]
         else:
             continue
-        # Said twice in a passage, changing it in one place would contradict the other.
-        if len(re.findall(rf"\b{re.escape(found[0])}\b", passage.text)) == 1:
-            yield sentence, (sentence.start() + found.start(), sentence.start() + found.end())
+        start, end = sentence.start() + found.start(), sentence.start() + found.end()
+        if _is_unique(passage, sentence, start, end, index):
+            yield sentence, (start, end)
+
+
+def _is_unique(passage: Passage, sentence: re.Match[str], start: int, end: int, index: WordIndex) -> bool:
+    """Whether the sentence with this gap is in the corpus once, and what was in the gap once in the passage."""
+    text, answer = passage.text, passage.text[start:end]
+    before, after = text[sentence.start() : start], text[end : sentence.end()]
+    if index.passages(*WORD.findall(before), *WORD.findall(after)) != {passage.number}:
+        return False
+    parts = (r"\s+".join(map(re.escape, part.split())) for part in (before, after))
+    alike = re.findall(r"\s*[\w,-]+\s*".join(parts), text)
+    return len(alike) == 1 and len(re.findall(rf"\b{re.escape(answer)}\b", text)) == 1
 
 
 def _other_words(words: list[str], number: int, text: str) -> tuple[str, ...]:

@@ -108,7 +108,8 @@ class LongContextWorkload:
         """The questions of a session, one at least: none's passages contradict or settle another's, and there is room
         for all of them; so there may be fewer than asked for."""
         found: list[Asked] = []
-        room = int(self.sizer.chars(cell.context_tokens - self.spec.shared_prefix) / self._shelf.mean_size)
+        # One passage at least is noise.
+        room = int(self.sizer.chars(cell.context_tokens - self.spec.shared_prefix) / self._shelf.mean_size) - 1
         for turn in range(self.spec.turns):
             for draw in range(_DRAWS):
                 one = self._draw(self.depth(cell.depth, turn), rng)
