@@ -22,6 +22,7 @@ from loadgen.simulator.events import KEEPALIVE, Writer
 from loadgen.simulator.faults import STATUS_FAULTS, Fault, FaultPlan, parse_fault
 from loadgen.simulator.meters import Meters
 from loadgen.simulator.mishaps import Mishap, as_refusal
+from loadgen.simulator.pauses import Pausing
 from loadgen.simulator.settings import Settings
 from loadgen.simulator.tickets import Ticket
 from loadgen.simulator.wire import AnswerRequest, read_chat, read_completion
@@ -45,6 +46,7 @@ class Simulator:
         self._authorization = None if key is None else f"Bearer {key}".encode()
         self._engine = Engine(profile, settings.seed)
         self._author = Author(settings.dialect, settings.dials, profile, settings.seed)
+        self._reading = asyncio.Lock()
         self._waits = profile.queue_waits(settings.seed)
         self._in_front = 0
         self._faults = FaultPlan(settings.faults, settings.seed)
@@ -157,7 +159,20 @@ class Simulator:
         chat = read_chat(body)
         fault = self._fault(request, chat)
         self._check_model(chat.model)
-        return await self._respond(request, chat, self._author.answer_chat(chat), received_ns, fault, chat=True)
+        answer = await self._in_pieces(self._author.answering_chat(chat))
+        return await self._respond(request, chat, answer, received_ns, fault, chat=True)
+
+    async def _in_pieces(self, answering: Pausing[Answer]) -> Answer:
+        """The answer, thought out between other streams' tokens; long prompts one after the other."""
+        try:
+            next(answering)
+            async with self._reading:
+                while True:
+                    await asyncio.sleep(0)
+                    next(answering)
+        except StopIteration as answered:
+            answer: Answer = answered.value
+            return answer
 
     async def _completion(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

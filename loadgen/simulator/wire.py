@@ -27,22 +27,26 @@ class CalledFunction(msgspec.Struct):
     name: str | None = None
     arguments: Any = None
 
+    @property
+    def argument_text(self) -> str:
+        """The arguments as JSON text, which some clients send decoded."""
+        arguments = self.arguments
+        if isinstance(arguments, str):
+            return arguments
+        return "" if arguments is None else msgspec.json.encode(arguments).decode()
+
 
 class ToolCall(msgspec.Struct):
     """A tool call of an earlier turn."""
 
     function: CalledFunction | None = None
+    id: str | None = None
 
     @property
     def text(self) -> str:
         """The call as it was generated: so that a conversation sent back is the prefix that the cache knows."""
         function = self.function
-        if function is None:
-            return ""
-        arguments = function.arguments
-        if not isinstance(arguments, str):
-            arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
-        return called(function.name or "", arguments)
+        return "" if function is None else called(function.name or "", function.argument_text)
 
 
 def called(name: str, arguments: str) -> str:
