@@ -11,7 +11,7 @@ from random import Random
 import msgspec
 
 from loadgen.simulator.dials import ActingDials
-from loadgen.simulator.tasks import Arguments, Plan, Results, Wanted, is_named, next_calls, plan_of
+from loadgen.simulator.tasks import Plan, Results, Wanted, is_named, next_calls, plan_of
 from loadgen.simulator.tokens import seed_of
 from loadgen.simulator.tools import Call, fitting
 from loadgen.simulator.wire import Function, Message
