@@ -128,7 +128,7 @@ def _done(turns: Iterable[Record]) -> Interval:
 def _needless(turns: Iterable[Record]) -> Interval:
     """Answers that do nothing but make calls again that have worked, of all answers after one has."""
     begun = [turn for turn in turns if turn.outcome == "ok" and _marks(turn).get("begun") is True]
-    return share_of((root(turn), int(0 < _count(turn, "calls") == _count(turn, "call_repeated")), 1) for turn in begun)
+    return share_of((root(turn), int(0 < _count(turn, "calls") == _count(turn, "again")), 1) for turn in begun)
 
 
 def _gave_up(turns: Iterable[Record]) -> Interval:

@@ -62,6 +62,8 @@ class Model:
             return DONE
         name, arguments = plan.next_open
         draw = self.rng.random()
+        if not arguments:
+            return calling((name, arguments))
         for share, spoiled in (
             (self.malformed, (name, '{"broken": ')),
             (self.invalid, (name, arguments | {"surplus": 1})),

@@ -204,6 +204,8 @@ class AgentSession:
             return error_output(checked.told), str(checked.amiss), 0.0
         tool = self._catalogue.tools[checked.name]
         outcome = plan.judge(checked.name, checked.arguments)
+        if outcome != "right" and plan.was_made(checked.name, checked.arguments):
+            _count(marks, "again")
         fault = draw_fault(self._spec.faults.shares, self._rng.random())
         wait_s = max(0.0, self._spec.latency.of(tool.family).draw(self._rng, self._ordinal + self._step))
         if fault == "timeout":

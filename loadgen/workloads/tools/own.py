@@ -113,11 +113,12 @@ def check_schema(schema: Any, place: str) -> None:
         validator_of(schema).check_schema(schema)
         resolver = Registry().resolver_with_root(DRAFT202012.create_resource(schema))
         for reference in _references(schema):
-            resolver.lookup(reference)
+            try:
+                resolver.lookup(reference)
+            except Unresolvable:
+                raise UsageError(f"{place}: refers to {reference!r}, which is not in it; nothing is fetched") from None
     except SchemaError as error:
         raise UsageError(f"{place}: its parameters are no JSON Schema: {error.json_path}: {error.message}") from None
-    except Unresolvable as error:
-        raise UsageError(f"{place}: refers to {error.ref!r}, which is not in it; nothing is fetched") from None
     except RecursionError:
         raise UsageError(f"{place}: its parameters are nested too deep") from None
 

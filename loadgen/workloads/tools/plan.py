@@ -43,7 +43,7 @@ class Plan:
     at all; of a user's task without any, calls are valid or not and nothing more.
     """
 
-    __slots__ = ("_made", "_open", "also", "calls", "known")
+    __slots__ = ("_fulfilled", "_made", "_open", "also", "calls", "known")
 
     def __init__(
         self, calls: Sequence[tuple[str, Arguments]], also: frozenset[str] = frozenset(), *, known: bool = True
@@ -51,6 +51,7 @@ class Plan:
         self.calls, self.also, self.known = tuple(calls), also, known
         self._open = list(calls)
         self._made: list[tuple[str, Arguments]] = []
+        self._fulfilled: list[tuple[str, Arguments]] = []
 
     @property
     def open(self) -> int:
@@ -78,18 +79,25 @@ class Plan:
             return "valid"
         if any(_same(call, (name, arguments)) for call in self._open):
             return "right"
-        if any(_same(call, (name, arguments)) for call in self._made):
+        planned = any(planned == name for planned, _ in self.calls)
+        if not planned and name not in self.also:
+            return "wrong_tool"
+        if any(_same(call, (name, arguments)) for call in self._fulfilled):
             return "repeated"
-        if any(planned == name for planned, _ in self.calls):
-            return "wrong_arguments"
-        return "extra" if name in self.also else "wrong_tool"
+        return "wrong_arguments" if planned else "extra"
+
+    def was_made(self, name: str, arguments: Arguments) -> bool:
+        """Whether this very call has taken effect before, right or wrong."""
+        return any(_same(call, (name, arguments)) for call in self._made)
 
     def took_effect(self, name: str, arguments: Arguments) -> None:
         """Strike off a call that was made and not hit by a fault."""
         self._made.append((name, arguments))
+        if name in self.also:
+            self._fulfilled.append((name, arguments))
         for index, call in enumerate(self._open):
             if _same(call, (name, arguments)):
-                del self._open[index]
+                self._fulfilled.append(self._open.pop(index))
                 return
 
 
