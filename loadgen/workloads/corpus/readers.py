@@ -62,7 +62,7 @@ def _plain_text(path: Path, data: bytes) -> str:
 def _html_text(data: bytes) -> str:
     """What a page shows, a block a line, its encoding as the page says it (or as its bytes look)."""
     # Here and not above: chats need no HTML, and every worker would pay for it.
-    from bs4 import BeautifulSoup
+    from bs4 import BeautifulSoup, NavigableString
 
     with warnings.catch_warnings():
         # XHTML is read as HTML; a page of one line is no file name.
@@ -72,7 +72,7 @@ def _html_text(data: bytes) -> str:
         element.decompose()
     for piece in page.find_all(string=True):
         # Line breaks in a <pre> are meant; elsewhere they are white space like any.
-        if piece.find_parent("pre") is None:
+        if type(piece) is NavigableString and piece.find_parent("pre") is None:
             piece.replace_with(_SPACE.sub(" ", piece))
     for element in page.find_all(_BLOCKS):
         element.insert_before("\n")
