@@ -62,7 +62,8 @@ def _plain_text(path: Path, data: bytes) -> str:
 def _html_text(data: bytes) -> str:
     """What a page shows, a block a line, its encoding as the page says it (or as its bytes look)."""
     # Here and not above: chats need no HTML, and every worker would pay for it.
-    from bs4 import BeautifulSoup, NavigableString
+    from bs4 import BeautifulSoup
+    from bs4.element import NavigableString
 
     with warnings.catch_warnings():
         # XHTML is read as HTML; a page of one line is no file name.
