@@ -6,6 +6,7 @@ Called by reading.py. A rule finds what the passages say; which of it a model se
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from loadgen.simulator.passages import Passage, Passages
 
@@ -30,20 +31,21 @@ def default_value(parameter: str, function: str, source: str, passages: Passages
     """Default values of a parameter, by the definitions of the function in the source."""
     opening = re.compile(rf"\bdef[ \t]+{re.escape(function)}[ \t]*\(")
     value = re.compile(rf"(?<![\w.]){re.escape(parameter)}[ \t]*(?::[^=\n]*?)?[ \t]*=[ \t]*{_LITERAL}")
-    return _found(passages, source, opening, lambda text, at: value.search(text, at, _closing(text, at)))
+    read = partial(_default, value)
+    return _found(passages, source, function, opening, read)
 
 
 def raised(function: str, source: str, passages: Passages) -> Sequence[Finding]:
     """Exceptions that the function's body raises."""
     opening = re.compile(rf"(?m)^[ \t]*(?:async[ \t]+)?def[ \t]+{re.escape(function)}[ \t]*\(")
-    return _found(passages, source, opening, lambda text, at: _first_raise(text, text.rfind("\n", 0, at) + 1, at))
+    return _found(passages, source, function, opening, _first_raise)
 
 
 def base_class(name: str, source: str | None, passages: Passages) -> Sequence[Finding]:
     """Base classes of a class, in one source or, with None, in any."""
     opening = re.compile(rf"(?m)^[ \t]*class[ \t]+{re.escape(name)}[ \t]*\(")
     value = re.compile(r"\s*(?P<value>[A-Za-z_][\w.]*)\s*\)")
-    return _found(passages, source, opening, value.match, near=name)
+    return _found(passages, source, name, opening, value.match)
 
 
 def gap(sentence: str, source: str, passages: Passages) -> Sequence[Finding]:
@@ -51,7 +53,7 @@ def gap(sentence: str, source: str, passages: Passages) -> Sequence[Finding]:
     before, _, after = sentence.partition(_GAP)
     pattern = re.compile(rf"{_spaced(before)}(?P<value>\d[\d,]*\d|\w+){_spaced(after)}")
     findings = []
-    for passage in passages.of(source):
+    for passage in passages.holding(max(re.findall(r"\w+", sentence.replace(_GAP, " ")), key=len), source):
         if found := pattern.search(passages.text(passage)):
             findings.append(Finding(passage, found["value"]))
     return _by_age(findings)
@@ -65,13 +67,13 @@ def occurrences(word: str, passages: Passages) -> Sequence[Finding]:
 def _found(
     passages: Passages,
     source: str | None,
+    name: str,
     opening: re.Pattern[str],
     read: Callable[[str, int], "re.Match[str] | None"],
-    near: str = "",
 ) -> Sequence[Finding]:
-    among = passages.holding(near) if source is None else passages.of(source)
+    """What is read behind the first opening in each passage that has the name at all."""
     findings = []
-    for passage in among:
+    for passage in passages.holding(name, source):
         text = passages.text(passage)
         for start in opening.finditer(text):
             if value := read(text, start.end()):
@@ -102,8 +104,17 @@ def _closing(text: str, at: int) -> int:
     return len(text)
 
 
-def _first_raise(text: str, line_start: int, at: int) -> re.Match[str] | None:
-    """The first raise of a function's body, which ends where a line is indented no deeper than its `def`."""
+def _default(value: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
+    """The value among the parameters that begin at `at`."""
+    return value.search(text, at, _closing(text, at))
+
+
+def _first_raise(text: str, at: int) -> re.Match[str] | None:
+    """The first raise of a function's body, which ends where a line is indented no deeper than its `def`.
+
+    at: where its parameters begin.
+    """
+    line_start = text.rfind("\n", 0, at) + 1
     own = len(text[line_start:at]) - len(text[line_start:at].lstrip())
     body_at = _closing(text, at) + 1
     for line in _code_lines(text[body_at:]):

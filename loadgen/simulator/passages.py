@@ -39,13 +39,6 @@ class Passages:
         self.all = found
         self._text = text
         self._starts = [passage.start for passage in found]
-        self._by_source: dict[str, list[Passage]] = {}
-        for passage in found:
-            self._by_source.setdefault(passage.source, []).append(passage)
-
-    def of(self, source: str) -> Sequence[Passage]:
-        """Those of one source."""
-        return self._by_source.get(source, ())
 
     def text(self, passage: Passage) -> str:
         """A passage's text, without its header."""
@@ -55,15 +48,16 @@ class Passages:
         """Where it stands: 0 first, 1 last."""
         return passage.place / max(1, len(self.all) - 1)
 
-    def holding(self, word: str) -> Iterator[Passage]:
-        """Those that have this word in their text, whole; each once."""
+    def holding(self, word: str, source: str | None = None) -> Iterator[Passage]:
+        """Those that have this word in their text, whole; each once. source: only those of this one."""
         last, at = None, self._text.find(word)
         while at >= 0:
             passage = self._at(at)
             end = at + len(word)
             if passage is not None and passage is not last and end <= passage.end and self._is_whole(at, end):
                 last = passage
-                yield passage
+                if source in (None, passage.source):
+                    yield passage
             at = self._text.find(word, end)
 
     def _at(self, position: int) -> Passage | None:

@@ -8,7 +8,9 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from loadgen.simulator.bodies import LARGE_BODY_BYTES, take_out
 from loadgen.simulator.dialects import RefusedError
+from loadgen.simulator.pauses import Pausing, run_through
 
 _T = TypeVar("_T")
 Limit = Annotated[int, msgspec.Meta(ge=1)]
@@ -206,7 +208,25 @@ _tools = msgspec.json.Decoder(list[Tool])
 
 def read_chat(body: bytes) -> ChatRequest:
     """The chat request in `body`. Raises RefusedError (400) that names the member which is wrong."""
-    return _decode(_chat, body)
+    return run_through(reading_chat(body))
+
+
+def reading_chat(body: bytes) -> Pausing[ChatRequest]:
+    """As `read_chat`, with pauses where the body is large."""
+    if len(body) < LARGE_BODY_BYTES:
+        return _decode(_chat, body)
+    try:
+        small, texts = yield from take_out(body)
+    except msgspec.DecodeError:
+        small, texts = body, {}  # the decoder says what is wrong with it
+    chat = _decode(_chat, small)
+    for message in chat.messages:
+        content = message.content
+        if isinstance(content, str):
+            message.content = texts.get(content, content)
+        for part in content if isinstance(content, list) else ():
+            part.text = texts.get(part.text, part.text)
+    return chat
 
 
 def read_completion(body: bytes) -> CompletionRequest:
