@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,6 +37,13 @@ def share_of(parts: Iterable[tuple[str, float, float]]) -> Interval:
 def ratio_of(parts: Iterable[tuple[str, float, float]]) -> Interval:
     """The ratio of two sums, given as (session, above, below), with a t interval over sessions."""
     return ratio_interval(*_sums(parts))
+
+
+def within(share: Interval) -> Interval:
+    """A ratio that is a share, its bounds held within 0 and 1, which a t interval knows nothing of."""
+    low = None if share.low is None else max(0.0, share.low)
+    high = None if share.high is None else min(1.0, share.high)
+    return replace(share, low=low, high=high)
 
 
 def figure(interval: Interval, unit: str = "share", *, n: int | None = None) -> Quality:

@@ -5,16 +5,18 @@ left out. The parts of a session's time and of its cost add up to all of it. doc
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadgen.metrics.record import Record
 from loadgen.metrics.summary import Quality
 from loadgen.prices import Rates
-from loadgen.quality.sessions import figure, ratio_of, root
+from loadgen.quality.sessions import figure, ratio_of, root, within
 from loadgen.stats.interval import Interval
 
 _Cell = str | float | int | None
+# A session, its first request with tools, and the same without.
+_Pair = tuple[str, Record, Record]
 _MILLION = 1e6
 _AFTER = ("start", "person", "tool")
 
@@ -44,6 +46,10 @@ def overhead(turns: Sequence[Record]) -> dict[str, Quality]:
     found, schema_tokens, schema_s = _schemas(turns)
     if any(step.after != "start" for step in steps):
         found["prefill_after"] = _prefill_after(steps)
+    again = [(step, step.sent_again) for step in steps]
+    known = [(root(step.turn), tokens, step.turn.input_tokens or 0) for step, tokens in again if tokens is not None]
+    if (sent_again := ratio_of(known)).estimate is not None:
+        found["sent_again_share"] = figure(within(sent_again), n=len(known))
     whole = [session for name, session in sessions.items() if "+" not in name and _is_whole(session)]
     if whole:
         found |= _session_time(whole, schema_s) | _session_cost(whole, schema_tokens)
@@ -83,21 +89,16 @@ def _schemas(turns: Sequence[Record]) -> tuple[dict[str, Quality], float | None,
     pairs = [(name, of[False], of[True]) for name, of in halves.items() if len(of) == 2]
     if not pairs:
         return {}, None, None
-    rows: list[list[_Cell]] = []
-    differences = []
-    for label, sign in (("with tools", (1, 0)), ("without tools", (0, 1)), ("difference", (1, -1))):
-        row: list[_Cell] = [label]
-        for value in (_waited_s, _input, _cached):
-            found = [
-                (name, sign[0] * (value(tools) or 0) + sign[1] * (value(bare) or 0), 1.0)
-                for name, tools, bare in pairs
-                if value(tools) is not None and value(bare) is not None
-            ]
-            interval = ratio_of(found)
-            row += [interval.estimate, interval.low, interval.high]
-            differences.append(interval)
-        rows.append([*row, len(pairs)])
-    seconds, tokens = differences[6], differences[7]
+    stages = dict.fromkeys(tools.stage for _, tools, _ in sorted(pairs, key=lambda pair: pair[1].intended_s))
+    rows = [
+        ["with tools", *_halves(pairs, 1, 0), len(pairs)],
+        ["without tools", *_halves(pairs, 0, 1), len(pairs)],
+        ["difference", *_halves(pairs, 1, -1), len(pairs)],
+    ]
+    for stage in stages if len(stages) > 1 else ():
+        of = [pair for pair in pairs if pair[1].stage == stage]
+        rows.append([f"difference in {stage}", *_halves(of, 1, -1), len(of)])
+    seconds, tokens = (_half(pairs, value, 1, -1) for value in (_waited_s, _input))
     columns = ["first_request", "ttft_s", "ttft_low", "ttft_high", "input_tokens", "input_low", "input_high"]
     table = Quality(columns=[*columns, "cached_tokens", "cached_low", "cached_high", "pairs"], rows=rows)
     shown = {"schema_prefill": table}
@@ -106,6 +107,19 @@ def _schemas(turns: Sequence[Record]) -> tuple[dict[str, Quality], float | None,
     if tokens.n:
         shown["schema_tokens"] = figure(tokens, "tokens")
     return shown, tokens.estimate, seconds.estimate
+
+
+def _half(pairs: Sequence[_Pair], value: Callable[[Record], float | None], tools: int, bare: int) -> Interval:
+    """The mean of a value over pairs: of the half with tools (1, 0), without (0, 1), or of the difference (1, -1)."""
+    return ratio_of(
+        (name, tools * with_tools + bare * without, 1.0)
+        for name, one, other in pairs
+        if (with_tools := value(one)) is not None and (without := value(other)) is not None
+    )
+
+
+def _halves(pairs: Sequence[_Pair], tools: int, bare: int) -> list[_Cell]:
+    return [cell for value in (_waited_s, _input, _cached) for cell in _bounds(_half(pairs, value, tools, bare))]
 
 
 def _waited_s(turn: Record) -> float | None:
@@ -136,7 +150,7 @@ def _prefill_after(steps: Sequence[_Step]) -> Quality:
         )
         row: list[_Cell] = [f"after {after}" if after != "start" else "first", len(of)]
         row += [waited.estimate, waited.low, waited.high, _mean([s.turn.input_tokens for s in known])]
-        row += [_mean([tokens for _, tokens in again]), hit.estimate, hit.low, hit.high]
+        row += [_mean([tokens for _, tokens in again]), *_bounds(within(hit))]
         rows.append(row)
     columns = ["request", "requests", "ttft_s", "ttft_low", "ttft_high", "input_tokens", "sent_again_tokens"]
     return Quality(columns=[*columns, "cached_share", "cached_low", "cached_high"], rows=rows)
@@ -156,7 +170,7 @@ def _session_time(sessions: Sequence[Sequence[_Step]], schema_s: float | None) -
     rows: list[list[_Cell]] = []
     for part in parts[0][1]:
         share = ratio_of((name, times[part], sum(times.values())) for name, times in parts)
-        rows.append([part, sum(times[part] for _, times in parts) / len(parts), *_bounds(share)])
+        rows.append([part, sum(times[part] for _, times in parts) / len(parts), *_bounds(within(share))])
     rows.append(["whole session", whole, 1.0, None, None])
     if schema_s is not None:
         rows.append(
@@ -164,7 +178,7 @@ def _session_time(sessions: Sequence[Sequence[_Step]], schema_s: float | None) -
         )
     table = Quality(columns=["part", "seconds", "share", "ci_low", "ci_high"], rows=rows)
     waited = ratio_of((name, times["tools run"], sum(times.values())) for name, times in parts)
-    return {"session_time": table, "tool_wait_share": figure(waited, n=len(parts))}
+    return {"session_time": table, "tool_wait_share": figure(within(waited), n=len(parts))}
 
 
 def _times(session: Sequence[_Step]) -> dict[str, float] | None:
@@ -181,7 +195,8 @@ def _times(session: Sequence[_Step]) -> dict[str, float] | None:
         calls_s = turn.tool_call_s if isinstance(turn.tool_call_s, float) else 0.0
         times[prefill] += turn.ttft_s
         times["writing calls"] += calls_s
-        times["writing the rest"] += turn.e2e_s - turn.ttft_s - calls_s
+        # A reply of one chunk leaves nothing here but what floats get wrong.
+        times["writing the rest"] += max(0.0, round(turn.e2e_s - turn.ttft_s - calls_s, 9))
         if step.before is not None:
             pause = "tools run" if turn.tool_wait_s is not None else "person thinks"
             times[pause] += turn.intended_s - step.before.end_s
@@ -199,12 +214,11 @@ def _session_cost(sessions: Sequence[Sequence[_Step]], schema_tokens: float | No
         tokens = sum(spent[part][0] for _, spent in parts) / len(parts)
         share = ratio_of((name, spent[part][1] or 0.0, _total(spent)) for name, spent in priced)
         cost = sum(spent[part][1] or 0.0 for _, spent in priced) / len(priced) if priced else None
-        rows.append([part, tokens, cost, *_bounds(share)])
+        rows.append([part, tokens, cost, *_bounds(within(share))])
     whole = sum(_total(spent) for _, spent in priced) / len(priced) if priced else None
     rows.append(["whole session", sum(float(row[1] or 0) for row in rows), whole, 1.0 if whole else None, None, None])
     table = Quality(columns=["part", "tokens", "cost", "share_of_cost", "ci_low", "ci_high"], rows=rows)
-    again = ratio_of((name, spent["sent again"][0], _sent(spent)) for name, spent in parts)
-    return {"session_cost": table, "sent_again_share": figure(again, n=len(parts))}
+    return {"session_cost": table}
 
 
 _Spent = Mapping[str, tuple[float, float | None]]
@@ -212,10 +226,6 @@ _Spent = Mapping[str, tuple[float, float | None]]
 
 def _total(spent: _Spent) -> float:
     return sum(cost or 0.0 for _, cost in spent.values())
-
-
-def _sent(spent: _Spent) -> float:
-    return sum(tokens for part, (tokens, _) in spent.items() if not part.startswith("answers"))
 
 
 def _spent(session: Sequence[_Step], schema_tokens: float | None) -> _Spent | None:
