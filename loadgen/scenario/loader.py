@@ -29,6 +29,7 @@ _ONLY_A_REFERENCE = re.compile(r"(?:[A-Za-z]+ )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 # What a workload of a kind names files by.
 _FILES = (
     ("chat", "corpus"),
+    ("long_context", "corpus"),
     ("replay", "path"),
     ("tools", "catalogue"),
     ("tools", "bfcl"),
