@@ -12,7 +12,7 @@ from loadgen.prices import Rates
 from loadgen.quality.tools import figures
 from tests.support.agents import Model, agents, record, records_of
 
-_SESSIONS = 250
+_SESSIONS = 150
 _NAMES = {
     "malformed": "calls_malformed",
     "invalid": "calls_invalid",
