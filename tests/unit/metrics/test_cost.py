@@ -139,7 +139,7 @@ def test_a_record_has_its_cost_where_it_is_exact() -> None:
 def test_a_scored_record_has_the_prices_it_was_reckoned_by_and_how_long_its_calls_were_written() -> None:
     recorder = Recorder(PLAN, "w")
     recorder.begin(ORIGIN_NS, Meter(PRICES, START_UNIX_S))
-    written = {"first_call_ns": ORIGIN_NS, "last_call_ns": ORIGIN_NS + 250_000_000}
+    written: dict[str, Any] = {"first_call_ns": ORIGIN_NS, "last_call_ns": ORIGIN_NS + 250_000_000}
     recorder.record(turn(20, marks={"right": True}, **written))
     recorder.record(turn(21, **written))
     recorder.record(turn(22, streamed=False, **written))
