@@ -1,5 +1,6 @@
 """Intervals by session, in the summary's form: what the figures of scored turns are made of."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -44,6 +45,21 @@ def within(share: Interval) -> Interval:
     low = None if share.low is None else max(0.0, share.low)
     high = None if share.high is None else min(1.0, share.high)
     return replace(share, low=low, high=high)
+
+
+def change(before: Interval, after: Interval) -> Interval:
+    """The difference of two shares, by the distances of their own bounds (Newcombe 1998, his method 10).
+
+    Takes them to be independent; sessions that reach into both make it wider than it need be.
+    """
+    bounds = (before.estimate, before.low, before.high, after.estimate, after.low, after.high)
+    if any(bound is None for bound in bounds):
+        return Interval(None, None, None, after.confidence, 0, 0)
+    one, one_low, one_high, other, other_low, other_high = (bound or 0.0 for bound in bounds)
+    shift = other - one
+    low, high = math.hypot(one_high - one, other - other_low), math.hypot(one - one_low, other_high - other)
+    n = before.n + after.n
+    return Interval(shift, shift - low, shift + high, after.confidence, n, before.sessions + after.sessions)
 
 
 def figure(interval: Interval, unit: str = "share", *, n: int | None = None) -> Quality:

@@ -11,7 +11,7 @@ from typing import Final
 
 from loadgen.metrics.record import Record
 from loadgen.metrics.summary import Quality
-from loadgen.quality.sessions import figure, root, share_of
+from loadgen.quality.sessions import change, figure, root, share_of
 from loadgen.quality.tool_overhead import overhead
 from loadgen.stats.interval import Interval
 
@@ -48,6 +48,9 @@ def figures(turns: Sequence[Record]) -> dict[str, Quality]:
         if (interval := _rate(asked, rate)).n:
             found[name] = figure(interval)
     found |= _tables(asked)
+    for name, interval in _changes(asked).items():
+        if interval.n:
+            found[name] = figure(interval, "difference of shares")
     for name, interval in (("needless_answers", _needless(asked)), ("gave_up", _gave_up(asked))):
         if interval.n:
             found[name] = figure(interval)
@@ -86,6 +89,19 @@ def _by_stage(turns: Sequence[Record]) -> Quality:
     for name in ("malformed", "valid", "right_tool", "right_arguments", "done"):
         columns += [name, f"{name}_low", f"{name}_high"]
     return Quality(columns=[*columns, "tasks"], rows=rows)
+
+
+def _changes(turns: Sequence[Record]) -> dict[str, Interval]:
+    """What the last stage has more than the first of malformed calls and of tasks done."""
+    stages = list(_grouped(sorted(turns, key=lambda turn: turn.intended_s), lambda turn: turn.stage).values())
+    if len(stages) < 2:
+        return {}
+    first, last = stages[0], stages[-1]
+    malformed = _RATES["calls_malformed"]
+    return {
+        "calls_malformed_change": change(_rate(first, malformed), _rate(last, malformed)),
+        "task_done_change": change(_done(first), _done(last)),
+    }
 
 
 def _by_fault(turns: Sequence[Record]) -> dict[str, Quality]:

@@ -99,6 +99,26 @@ def test_rates_stand_by_stage() -> None:
     assert isinstance(table.columns, list)
     shares = {row[0]: row[table.columns.index("malformed")] for row in table.rows}
     assert list(shares.items()) == [("low", 0.0), ("high", 0.5)]
+    change = figures(turns)["calls_malformed_change"]
+    assert change.value == 0.5
+    assert isinstance(change.ci_low, float)
+    assert change.ci_low > 0.2
+
+
+def test_no_change_with_load_is_shown_as_none() -> None:
+    calls: dict[str, Any] = {"agent": "main", "task": "t", "calls": 1}
+    turns = [
+        record(f"{stage}{number}", 0, calls | {f"call_{kind}": 1}, stage=stage, intended_s=at)
+        for stage, at in (("low", 1.0), ("high", 2.0))
+        for number, kind in enumerate(["malformed"] * 10 + ["right"] * 90)
+    ]
+    change = figures(turns)["calls_malformed_change"]
+    assert change.value == 0
+    assert _covers(change, 0)
+
+
+def test_one_stage_has_nothing_to_change_from(perfect: dict[str, Quality]) -> None:
+    assert "calls_malformed_change" not in perfect
 
 
 def test_a_question_without_a_known_answer_counts_for_no_task() -> None:
