@@ -21,6 +21,7 @@ from loadgen.workloads.base import Marks, Turn
 from loadgen.workloads.corpus import read_documents
 from loadgen.workloads.fragments import assistant_message, escape_text, text_message
 from loadgen.workloads.long_context.answers import judge
+from loadgen.workloads.long_context.boilerplate import BOILERPLATE
 from loadgen.workloads.long_context.library import Library
 from loadgen.workloads.long_context.pool import build_pool
 from loadgen.workloads.long_context.prompt import OPENING, Asked, Shelf, numbered
@@ -31,7 +32,7 @@ _MOST_OF_CORPUS = 0.8
 _DRAWS = 20
 _NONCE = b"Reference %b.\\n"
 _OPENING = escape_text(OPENING)
-_REFERENCE = escape_text("Answer questions about documents. Some that everybody may need:\n\n")
+_REFERENCE = "Answer questions about documents. What everybody should know:"
 T = TypeVar("T")
 
 
@@ -58,7 +59,8 @@ class LongContextWorkload:
         longest = sizer.chars(max(spec.context_tokens))
         _refuse_small_corpus(spec, self.corpus, longest, sizer)
         self._shelf = Shelf(self.corpus, f"shelf of {spec.name}, seed {seed}")
-        most_noise = round(longest / self._shelf.mean_size * max(spec.noise))
+        # With room for a calibration that finds more characters a token.
+        most_noise = round(1.5 * longest / self._shelf.mean_size * max(spec.noise))
         pool = build_pool(spec, documents, self.corpus, most_noise)
         self._questions = pool.by_kind
         self._hideable = {kind: found for kind, found in pool.by_kind.items() if kind in UNANSWERABLE_KINDS}
@@ -78,12 +80,20 @@ class LongContextWorkload:
         """Build texts to sizes by this one from now on, the prefix that all sessions share included."""
         self.sizer = sizer
         if self.spec.shared_prefix:
-            rng = Random(f"prefix of {self.name}, seed {self._seed}")
-            bodies = self.corpus.bodies
-            text, chars = b"", sizer.chars(self.spec.shared_prefix)
-            while len(text) < chars:
-                text += bodies[int(rng.random() * len(bodies))]
-            self._prefix = text_message("system", _REFERENCE, _cut(text, chars))
+            self._prefix = self._shared_prefix(sizer.chars(self.spec.shared_prefix))
+
+    def _shared_prefix(self, chars: int) -> bytes:
+        """Text of passages that no question has to do with: an answer in it would stand in every prompt."""
+        asked = [question.fact for found in self._questions.values() for question in found]
+        kept_out = {number for fact in asked for number in (*fact.needed, *fact.rivals)}
+        texts = [one.text for one in self.corpus.passages if one.number not in kept_out] or list(BOILERPLATE)
+        rng = Random(f"prefix of {self.name}, seed {self._seed}")
+        chosen, left = [_REFERENCE], chars - len(_REFERENCE)
+        while left > 0:
+            text = texts[int(rng.random() * len(texts))]
+            chosen.append(text[:left])
+            left -= len(text) + 2
+        return text_message("system", escape_text("\n\n".join(chosen)))
 
     def session(self, ordinal: int, rng: Random) -> "LongContextSession":
         """Session `ordinal`. It keeps `rng`, which must be its own."""
@@ -244,11 +254,6 @@ def _in_the_way(one: Asked, other: Asked) -> bool:
     # A word that is counted must not come in with a value that was put into a passage.
     values = " ".join((one.value, *one.stale, other.value, *other.stale))
     return any(word is not None and word in values for word in (one.question.fact.word, other.question.fact.word))
-
-
-def _cut(escaped: bytes, chars: int) -> bytes:
-    """Escaped text up to a space, for a cut through an escape or a character would break the JSON."""
-    return escaped[:chars].rpartition(b" ")[0]
 
 
 def _refuse_small_corpus(spec: LongContextSpec, library: Library, longest: int, sizer: TextSizer) -> None:

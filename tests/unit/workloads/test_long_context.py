@@ -196,6 +196,19 @@ def test_a_shared_prefix_is_the_same_in_all_sessions_and_counts_as_context() -> 
     assert abs(sum(map(len, contents(one))) / 4.2 - 4000) < 120
 
 
+def test_a_shared_prefix_answers_nothing() -> None:
+    workload = built(corpus="python-docs", shared_prefix=20_000, context_tokens=[24_000], noise=[0.5])
+    turn = workload.session(0, Random(0)).next_turn(None)
+    assert turn is not None
+    everywhere = Read("anything", "2024-01-01", contents(turn)[0])
+    for ordinal in range(80):
+        turn = workload.session(ordinal, Random(ordinal)).next_turn(None)
+        assert turn is not None
+        question = question_of(contents(turn)[1])
+        said = look_up(question, [replace(everywhere, source=question.partition("sentence of ")[2].partition(":")[0])])
+        assert said in ("NOT FOUND", "0")
+
+
 def test_a_failed_turn_ends_the_session_and_has_no_answer(code: LongContextWorkload) -> None:
     session = code.session(0, Random(0))
     session.next_turn(None)
