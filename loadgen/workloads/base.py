@@ -88,6 +88,16 @@ class ScoredSession(Protocol):
 
 
 @runtime_checkable
+class OpenEndedWorkload(Protocol):
+    """A workload of which nobody knows before the run how many requests its sessions make."""
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether that is up to the model's answers."""
+        ...
+
+
+@runtime_checkable
 class NotedWorkload(Protocol):
     """A workload that has something to tell the user about what it was built from."""
 

@@ -46,6 +46,11 @@ class AgentWorkload:
             self.catalogue = choose(spec.tools, needed_tools(names), f"tools of {spec.name}, seed {seed}")
             self._job = lambda first, count, rng: ShippedJob(names, first, count, rng)
 
+    @property
+    def open_ended(self) -> bool:
+        """An agent goes on until it has done, and what tools give back is part of its next prompt."""
+        return True
+
     def session(self, ordinal: int, rng: Random) -> Session | None:
         """Agent `ordinal`, its sub-agents beside it."""
         spec = self.spec
