@@ -43,7 +43,7 @@ def documents(corpus: Path) -> LongContextWorkload:
             "context_tokens": [1000, 2000],
             "depth": [0, 0.5, 1],
             "passage_chars": 600,
-            "unanswerable": 0.3,
+            "unanswerable": 0.5,
         }
     )
     return LongContextWorkload(spec, TextSizer(), seed=1)

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-import msgspec
-
 from loadgen.client.reply import Reply, ToolCall, Usage
 from loadgen.metrics.record import Record
 from loadgen.simulator.answers import Author, Dials
@@ -13,7 +11,7 @@ from loadgen.simulator.dialects import DIALECTS
 from loadgen.simulator.dials import ActingDials, Quality, ReadingDials
 from loadgen.simulator.timing import PROFILES
 from loadgen.simulator.wire import read_chat
-from loadgen.workloads.base import ScoredSession, Turn, Workload
+from loadgen.workloads.base import Turn, Workload
 from tests.support.agents import record
 
 
@@ -42,11 +40,10 @@ class SimulatedModel:
             for turn, marks in enumerate(self._session(workload, number))
         ]
 
-    def _session(self, workload: Workload, number: int) -> Iterator[Any]:
-        session = workload.session(number, Random(number))
-        assert isinstance(session, ScoredSession)
+    def _session(self, workload: Workload, number: int) -> Iterator[dict[str, Any]]:
+        session: Any = workload.session(number, Random(number))
         turn = session.next_turn(None)
         while turn is not None:
             reply = self.answer(turn)
-            yield msgspec.convert(session.score(reply), dict[str, Any])
+            yield session.score(reply)
             turn = session.next_turn(reply)
