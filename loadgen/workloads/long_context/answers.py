@@ -19,6 +19,8 @@ _ABSTAINED = re.compile(r"(?i)\bnot[ _]found\b")
 _WRAPPING = " \t\r\n\"'`*“”‘’«»"
 _NUMBER = re.compile(r"(?<![\w.])-?(?:0[xob][0-9a-fA-F]+|\d[\d_,]*(?:\.\d+)?(?:[eE][+-]?\d+)?)(?!\w|\.\d)")
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+# What is asked for of texts: up to three words of these.
+_VALUE = re.compile(r"[\w.:/-]+(?: [\w.:/-]+){0,2}")
 _QUOTED = re.compile(r"([\"'`“‘])(.+?)([\"'`”’])")
 _BASED = re.compile(r"-?0[xob]")
 _WORDS = {
@@ -63,13 +65,14 @@ def read_answer(reply: str, kind: QuestionKind, question: str) -> str | None:
     text = _THINKING.sub("", reply, count=1).strip()
     if _ABSTAINED.search(text[:_LONGEST]):
         return ""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("```")]
     marked = [line for line in lines if _OPENING.match(line)]
-    line = _OPENING.sub("", marked[-1], count=1) if marked else (lines[0] if len(lines) == 1 else "")
+    # Said first and explained below is said.
+    line = _OPENING.sub("", marked[-1], count=1) if marked else next(iter(lines), "")
     plain = _plain(line)
     if plain and _is_bare(plain, kind):
         return plain
-    return _only_candidate(line or text, kind, question) if len(text) <= _LONGEST else None
+    return _only_candidate(line if marked else text, kind, question) if len(text) <= _LONGEST else None
 
 
 def same(one: str, other: str) -> bool:
@@ -115,7 +118,7 @@ def _is_bare(plain: str, kind: QuestionKind) -> bool:
         return _NAME.fullmatch(plain) is not None
     if kind == "fact":
         return len(plain.split()) == 1
-    return len(plain.split()) <= 3
+    return _number(plain) is not None or _VALUE.fullmatch(plain) is not None
 
 
 def _only_candidate(text: str, kind: QuestionKind, question: str) -> str | None:

@@ -41,6 +41,8 @@ QUESTIONS: dict[QuestionKind, str] = {
         ("fact", 'The missing word is "melting".', "melting"),
         ("fact", "1024", "1,024"),
         ("two_hop", "Answer: list", "list"),
+        ("two_hop", "```\nlist\n```", "list"),
+        ("base", "list\n\nThe class is derived from it.", "list"),
         ("count", "3", "3"),
         ("count", "Three", "3"),
         ("count", "It occurs in three different sources.", "3"),
