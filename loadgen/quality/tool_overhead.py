@@ -80,7 +80,7 @@ def _is_whole(session: Sequence[_Step]) -> bool:
     return whole and ended and all(step.turn.outcome == "ok" for step in session)
 
 
-def _schemas(turns: Sequence[Record]) -> tuple[dict[str, Quality], float | None, float | None]:
+def _schemas(turns: Sequence[Record]) -> tuple[dict[str, Quality], float | None, Interval | None]:
     """First requests asked with and without tools: a table, and what the definitions add in tokens and seconds."""
     halves: dict[str, dict[bool, Record]] = defaultdict(dict)
     for turn in turns:
@@ -106,7 +106,7 @@ def _schemas(turns: Sequence[Record]) -> tuple[dict[str, Quality], float | None,
         shown["schema_prefill_s"] = figure(seconds, "s")
     if tokens.n:
         shown["schema_tokens"] = figure(tokens, "tokens")
-    return shown, tokens.estimate, seconds.estimate
+    return shown, tokens.estimate, seconds if seconds.n else None
 
 
 def _half(pairs: Sequence[_Pair], value: Callable[[Record], float | None], tools: int, bare: int) -> Interval:
@@ -161,7 +161,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _session_time(sessions: Sequence[Sequence[_Step]], schema_s: float | None) -> dict[str, Quality]:
+def _session_time(sessions: Sequence[Sequence[_Step]], schema_s: Interval | None) -> dict[str, Quality]:
     """Where a session's time went, in parts that add up to it."""
     parts = [(root(session[0].turn), times) for session in sessions if (times := _times(session)) is not None]
     if not parts:
@@ -172,10 +172,9 @@ def _session_time(sessions: Sequence[Sequence[_Step]], schema_s: float | None) -
         share = ratio_of((name, times[part], sum(times.values())) for name, times in parts)
         rows.append([part, sum(times[part] for _, times in parts) / len(parts), *_bounds(within(share))])
     rows.append(["whole session", whole, 1.0, None, None])
-    if schema_s is not None:
-        rows.append(
-            ["of the first prefill: tool definitions", schema_s, schema_s / whole if whole else None, None, None]
-        )
+    if schema_s is not None and whole > 0:
+        shares = [None if bound is None else bound / whole for bound in _bounds(schema_s)]
+        rows.append(["of the first prefill: tool definitions", _bounds(schema_s)[0], *shares])
     table = Quality(columns=["part", "seconds", "share", "ci_low", "ci_high"], rows=rows)
     waited = ratio_of((name, times["tools run"], sum(times.values())) for name, times in parts)
     return {"session_time": table, "tool_wait_share": figure(within(waited), n=len(parts))}
@@ -279,7 +278,7 @@ def _price_out(turn: Record, rates: Rates | None) -> float | None:
     return ((turn.output_tokens - thought) * rates.output + thought * rates.reasoning) / _MILLION
 
 
-def _bounds(interval: Interval) -> list[_Cell]:
+def _bounds(interval: Interval) -> list[float | None]:
     return [interval.estimate, interval.low, interval.high]
 
 

@@ -263,3 +263,14 @@ def test_the_interval_is_over_sessions() -> None:
     low, high = (_column(table, name)["tools run"] for name in ("ci_low", "ci_high"))
     assert low == pytest.approx(2 / 9)
     assert high == pytest.approx(2 / 9)
+
+
+def test_every_row_has_a_cell_a_column() -> None:
+    workload = agents(paired=0.5, latency=0, subagents=1, tasks_per_session=2, faults={"error": 0.1})
+    found = figures(records_of(workload, Model(Random(1)), 30))
+    tables = {name: one for name, one in found.items() if isinstance(one.columns, list)}
+    assert len(tables) == 9
+    for name, table in tables.items():
+        assert isinstance(table.rows, list)
+        assert isinstance(table.columns, list)
+        assert {len(row) for row in table.rows} == {len(table.columns)}, name
