@@ -182,6 +182,27 @@ def long_prompts(repeat: int, work: Path) -> list[Number]:
     ]
 
 
+def beside_a_million(repeat: int, work: Path) -> list[Number]:
+    """A chat's gaps with and without prompts of a million tokens beside it, each against the server's own gaps."""
+    case = "beside_a_million"
+    alone, beside = list(_loadgen_runs("chat_alone", repeat, work)), list(_loadgen_runs(case, repeat, work))
+    gaps = [run.summary.workloads["chat"].latency.itl_s for run in (*alone, *beside)]
+    p99 = _scaled(None if dist is None else dist.p99 for dist in gaps)
+    truth = [float(np.quantile(run.truth_gaps_ns, 0.99)) / 1e6 for run in (*alone, *beside)]
+    above = [None if ours is None else ours - server for ours, server in zip(p99, truth, strict=True)]
+    pairs = zip(above[:repeat], above[repeat:], strict=True)
+    added = [None if before is None or after is None else after - before for before, after in pairs]
+    prompts = sum(record.workload == "long" for record in beside[0].records)
+    return [
+        Number(case, "chat's ITL p99 above the server's, added by the prompts", "ms", added, 3.0, f"{prompts} prompts"),
+        Number(case, "chat's ITL p99 alone", "ms", p99[:repeat]),
+        Number(case, "chat's ITL p99 beside the prompts", "ms", p99[repeat:]),
+        Number(case, "the server's own p99, alone", "ms", list(truth[:repeat])),
+        Number(case, "the server's own p99, beside the prompts", "ms", list(truth[repeat:])),
+        _others(case, [*alone, *beside]),
+    ]
+
+
 def memory(_repeat: int, work: Path) -> list[Number]:
     """A worker's memory after 10,000 and after 100,000 requests; once, for it lasts longest and varies least."""
     case = "memory"
@@ -225,6 +246,7 @@ CASES: dict[str, Case] = {
         offered_100000,
         open_loop,
         long_prompts,
+        beside_a_million,
         memory,
         startup,
         soak,

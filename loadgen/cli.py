@@ -17,7 +17,7 @@ from loadgen import __version__
 from loadgen.comparison.command import compare
 from loadgen.errors import ExitCode, LoadgenError, UsageError
 from loadgen.outputs.command import report
-from loadgen.simulator.command import simulate
+from loadgen.simulator.command import simulate, simulator_arguments
 from loadgen.sweep.command import sweep
 
 _WEB_PORT = 8089
@@ -108,8 +108,21 @@ def cli() -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder; default runs/<time>-<scenario>."
 )
+@click.option(
+    "--simulator",
+    metavar="OPTIONS",
+    help="Options of `loadgen simulate` for the embedded one: --simulator '--profile fast --model-quality bad'.",
+)
 @_web_options
-def run(scenario: str, workers: int | None, out: Path | None, web: bool, web_port: int | None, **options: Any) -> None:
+def run(
+    scenario: str,
+    workers: int | None,
+    out: Path | None,
+    simulator: str | None,
+    web: bool,
+    web_port: int | None,
+    **options: Any,
+) -> None:
     """Run SCENARIO: a file, or the name of a shipped one (default: quickstart).
 
     Without a target, the embedded simulator is started and measured, so that everything can be tried with no server
@@ -118,12 +131,16 @@ def run(scenario: str, workers: int | None, out: Path | None, web: bool, web_por
     from loadgen.supervisor import run_supervised
 
     loaded = _load(scenario, options)
-    simulator = None
+    embedded = None
     if loaded.scenario.target.base_url is None:
+        asked = simulator_arguments(simulator or "")
         click.echo("no target given: starting the embedded simulator (its figures are a model's, not a server's)")
-        simulator = ["--seed", str(loaded.scenario.seed)]
+        embedded = ["--seed", str(loaded.scenario.seed)]
         if loaded.scenario.target.dialect != "auto":
-            simulator += ["--dialect", loaded.scenario.target.dialect]
+            embedded += ["--dialect", loaded.scenario.target.dialect]
+        embedded += asked
+    elif simulator is not None:
+        raise UsageError("--simulator is for the embedded one, and there is a target; accepted: one of them")
     arguments = [scenario]
     if out is not None:
         arguments += ["--out", str(out)]
@@ -132,7 +149,7 @@ def run(scenario: str, workers: int | None, out: Path | None, web: bool, web_por
     # What was given may hold a key, and every user of the machine may read a command line: it goes through a pipe.
     private = json.dumps({"options": options, "command": sys.argv})
     count = workers or max(1, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 2) - 1)
-    _leave(run_supervised(arguments, count, simulator, private))
+    _leave(run_supervised(arguments, count, embedded, private))
 
 
 @cli.command()

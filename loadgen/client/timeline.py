@@ -54,7 +54,9 @@ class Timeline:
         "error",
         "finish_reason",
         "first_answer_ns",
+        "first_call_ns",
         "first_output_ns",
+        "last_call_ns",
         "malformed",
         "reasoning_streamed",
         "streaming",
@@ -78,6 +80,8 @@ class Timeline:
         self.chunk_stamps: list[int] = []
         self.first_output_ns: int | None = None
         self.first_answer_ns: int | None = None
+        self.first_call_ns: int | None = None
+        self.last_call_ns: int | None = None
         self.reasoning_streamed = False
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
@@ -180,7 +184,7 @@ class Timeline:
         before = len(self.chunk_stamps)
         self._take(reply, stamp_ns)
         del self.chunk_stamps[before:]
-        self.first_output_ns = self.first_answer_ns = None
+        self.first_output_ns = self.first_answer_ns = self.first_call_ns = self.last_call_ns = None
         self.reasoning_streamed = False
 
     @property
@@ -226,7 +230,10 @@ class Timeline:
                 answered = True
             if delta.tool_calls or delta.function_call:
                 parts = delta.tool_calls or [ToolCallPart(index=0, function=delta.function_call)]
-                answered = self._take_calls(parts) or answered
+                if self._take_calls(parts):
+                    answered = True
+                    self.first_call_ns = self.first_call_ns or stamp
+                    self.last_call_ns = stamp
         elif choice.text:
             self._text.append(choice.text)
             answered = True

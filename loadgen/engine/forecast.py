@@ -15,7 +15,7 @@ from loadgen.client.reply import Reply, Usage
 from loadgen.metrics.cost import cost_of
 from loadgen.prices import Rates
 from loadgen.scenario.model import Scenario
-from loadgen.workloads.base import Session, Workload
+from loadgen.workloads.base import OpenEndedWorkload, Session, Workload
 from loadgen.workloads.sizing import DEFAULT_CHARS_PER_TOKEN
 
 # As many sessions as settle a mean to a few per cent; long recordings end the sample earlier.
@@ -28,7 +28,8 @@ _COUNTED_ARRIVALS = 100_000
 class Forecast(msgspec.Struct, frozen=True):
     """Kept in environment.json; money in the currency of the prices.
 
-    sessions and what follows from them is None where it depends on the target (closed loop). input_tokens and
+    sessions and what follows from them is None where it depends on the target (closed loop), turns and what follows
+    where it depends on the model (agents). input_tokens and
     output_tokens are those asked for over all turns; output None where an answer has no limit. low: every session's
     first turn at the run's lowest prices, all cached that was in a prompt before it, with the shortest of answers.
     high: every turn at the highest prices, nothing cached, every answer as long as it may be.
@@ -48,7 +49,11 @@ class Forecast(msgspec.Struct, frozen=True):
         if self.sessions is None:
             parts.append("the target decides how many sessions there will be")
         else:
-            parts.append(f"{self.sessions:,} sessions, {self.turns:,} turns, {self.input_tokens:,} tokens in")
+            parts.append(f"{self.sessions:,} sessions")
+            if self.turns is None:
+                parts.append("the model decides how many turns they take")
+            else:
+                parts.append(f"{self.turns:,} turns, {self.input_tokens:,} tokens in")
         if self.output_tokens is not None:
             parts.append(f"up to {self.output_tokens:,} out")
         return f"{', '.join(parts)}; budget {budget:g} USD"
@@ -68,18 +73,24 @@ class _Sample:
     input_tokens: int = 0
     output_tokens: int = 0
     unlimited: bool = False
+    open_ended: bool = False
     low: float = 0.0
     high: float = 0.0
 
     def play(self, session: Session) -> None:
         """Every turn of a session, each answered at the length it may have."""
         self.sessions += 1
-        turn, first = session.next_turn(None), True
+        self._play(session, first=True)
+
+    def _play(self, session: Session, *, first: bool) -> None:
+        turn = session.next_turn(None)
         while turn is not None and self.turns < _TURNS:
             limit = turn.output_tokens or self.limit
-            size = sum(map(len, turn.messages))
+            # Chat templates put the tools' definitions in front.
+            parts = turn.messages if turn.tools is None else (turn.tools, *turn.messages)
+            size = sum(map(len, parts))
             came_in = round(size / DEFAULT_CHARS_PER_TOKEN) if turn.input_tokens is None else turn.input_tokens
-            cached = round(came_in * self._known_share(turn.messages, size))
+            cached = round(came_in * self._known_share(parts, size))
             self.turns += 1
             self.input_tokens += came_in
             self.output_tokens += limit or 0
@@ -88,6 +99,8 @@ class _Sample:
             if first:
                 shortest = limit if self.forced and limit is not None else 1
                 self.low += _cost(self.lowest, came_in, shortest, cached)
+            for beside in turn.beside:
+                self._play(beside, first=False)
             turn = session.next_turn(Reply(ok=True, finish_reason="stop", usage=Usage(output_tokens=limit)))
             first = False
 
@@ -119,6 +132,7 @@ def forecast(
     """What this plan takes. rates: the lowest and the highest of the run's time. forced: whether the target can be
     made to answer at full length, and is."""
     sample = _Sample(*rates, limit=scenario.request.max_tokens, forced=forced)
+    sample.open_ended = any(isinstance(one, OpenEndedWorkload) and one.open_ended for one in workloads)
     weights = [spec.weight for spec in scenario.workloads]
     ordinals = [0] * len(workloads)
     expected = _expected_sessions(scenario, schedule, workloads)
@@ -152,6 +166,9 @@ def _scaled(sample: _Sample, expected: int | None, schedule: Schedule) -> Foreca
         # Every user has at least a session's first turn; how many more follow is the target's business.
         return Forecast(None, None, None, None, sample.low / played * schedule.peak_level, None)
     factor = expected / played
+    if sample.open_ended:
+        # What was played is the shortest that it can be: each task answered at once.
+        return Forecast(expected, None, None, None, sample.low * factor, None)
     return Forecast(
         sessions=expected,
         turns=round(sample.turns * factor),

@@ -22,7 +22,7 @@ from loadgen.metrics.recorder import Recorder
 from loadgen.metrics.snapshot import Gauges
 from loadgen.metrics.turn import Outcome
 from loadgen.scenario.model import Retry
-from loadgen.workloads.base import Session, Turn, Workload
+from loadgen.workloads.base import ScoredSession, Session, Turn, Workload
 
 
 class Ended(Struct, frozen=True):
@@ -149,6 +149,7 @@ class SessionRunner:
         keep_on: asked with a later turn's due time whether it may still start; None lets all.
         """
         turn, exchange = planned.turn, planned.exchange
+        score = planned.session.score if isinstance(planned.session, ScoredSession) else None
         first_due_ns = due_ns
         beside: list[asyncio.Task[Ended]] = []
         number = 0
@@ -176,9 +177,11 @@ class SessionRunner:
                 )
                 if cut_off:
                     measured.outcome, measured.error = "cancelled", "cut off at the end of the grace time"
+                reply = self._maker.reply(performed.seen)
+                if score is not None and not cut_off:
+                    measured.marks = score(reply)
                 self._recorder.record(measured)
                 outcome = measured.outcome
-                reply = self._maker.reply(performed.seen)
                 if turn.beside and reply.ok and not cut_off:
                     beside += self._start_beside(planned, turn, len(beside), first_due_ns, end_ns, keep_on)
                 following = None if cut_off else planned.session.next_turn(reply)

@@ -105,6 +105,8 @@ def measure(
         connect_ns=exchange.connect_ns,
         first_output_ns=timeline.first_output_ns,
         first_answer_ns=timeline.first_answer_ns,
+        first_call_ns=timeline.first_call_ns,
+        last_call_ns=timeline.last_call_ns,
         chunk_stamps=timeline.chunk_stamps,
         reads=timeline.reads,
         input_tokens_asked=turn.input_tokens,

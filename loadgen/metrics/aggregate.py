@@ -72,7 +72,7 @@ class Aggregate:
         self.workers[snapshot.worker] = worker
         self.missing_snapshots += snapshot.seq - worker.seq - 1
         # The window looks at figures only; the records are the caller's to write.
-        kept = msgspec.structs.replace(snapshot, records=b"")
+        kept = msgspec.structs.replace(snapshot, records=b"", scored=b"")
         self._recent.append(Recent(kept, snapshot.gauges.chunks - worker.gauges.chunks))
         worker.seq, worker.gauges, worker.final, worker.lost = snapshot.seq, snapshot.gauges, snapshot.final, False
         for sample in snapshot.cpu:

@@ -7,6 +7,9 @@ import zlib
 
 import msgspec
 
+from loadgen.metrics.turn import Marks
+from loadgen.prices import Rates
+
 # 32 KiB of record lines at gzip level 1 hold the loop for about 0.4 ms.
 _BLOCK_BYTES = 32 * 1024
 _GZIP_WBITS = 31
@@ -18,7 +21,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
     A None was not measured. Gap quantiles are nearest rank over this turn's gaps, None below 2 (p50) or 100 (p99);
     of a reply of over 4,096 chunks within 0.1 %. itl_bins: the gaps counted by length, [bin, count, bin, count, ...],
-    bins of `gap_bins`; None where there are none.
+    bins of `gap_bins`; None where there are none. tool_call_s: from the first tool-call chunk to the last, absent where
+    none came as chunks. marks: what the workload found of the answer, absent where it does not score; and rates: with
+    them, what a million tokens cost as the turn ended, as `Rates` has them, absent where there are no prices.
     """
 
     run: str
@@ -60,6 +65,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     reconnects: int
     attempts: int
     cost: float | None
+    tool_call_s: float | msgspec.UnsetType = msgspec.UNSET
+    rates: Rates | msgspec.UnsetType = msgspec.UNSET
+    marks: Marks | msgspec.UnsetType = msgspec.UNSET
 
 
 class RecordLines:

@@ -29,6 +29,7 @@ from loadgen.metrics.snapshot import (
     encode,
 )
 from loadgen.metrics.turn import TurnMeasurement
+from loadgen.prices import Rates
 
 _ERROR_CHARS = 200
 # The gaps of a longer reply wait for the snapshot, a piece at a time: 384,000 of them would hold the loop for 100 ms.
@@ -78,13 +79,14 @@ class _Cell:
 class _Delta:
     """Everything since the last snapshot. Replaced as a whole, so that sums and records are of the same turns."""
 
-    __slots__ = ("cells", "cpu", "lines", "long", "loop_lag")
+    __slots__ = ("cells", "cpu", "lines", "long", "loop_lag", "scored")
 
     def __init__(self) -> None:
         self.cells: dict[tuple[int, int], _Cell] = {}
         self.loop_lag: dict[int, PendingHistogram] = {}
         self.cpu: list[CpuSample] = []
         self.lines = RecordLines()
+        self.scored = RecordLines()
         self.long: list[tuple[_Cell, TurnMeasurement, float | None]] = []
 
     def cell(self, stage: int, workload: int) -> _Cell:
@@ -195,7 +197,7 @@ class Recorder:
             self._delta.long.append((cell, m, cost))
         else:
             gaps.sort()
-            self._write_line(self._delta.lines.open_block(), m, _gap_quantiles(gaps), tpot_ns, cost)
+            self._write_line(self._delta, m, _gap_quantiles(gaps), tpot_ns, cost)
 
     @staticmethod
     def _times(cell: _Cell, m: TurnMeasurement, gaps: list[int]) -> None:
@@ -260,13 +262,14 @@ class Recorder:
             counters.window_output += m.output_tokens * part
 
     def _write_line(
-        self, lines: bytearray, m: TurnMeasurement, gaps: _Gaps, tpot_ns: int | None, cost: float | None
+        self, delta: _Delta, m: TurnMeasurement, gaps: _Gaps, tpot_ns: int | None, cost: float | None
     ) -> None:
-        """Append the turn's JSON line.
+        """Append the turn's JSON line: to the records where its session is of the sample, and to what was scored.
 
         Offsets are integer ns over 1e9: the nearest double prints with at most 9 decimals.
         """
-        if self._writes is not None and not self._writes(m.session):
+        written = self._writes is None or self._writes(m.session)
+        if not written and m.marks is None:
             return
         origin, intended, sent = self._origin_ns, m.intended_ns, m.sent_ns
         first = m.first_output_ns if m.streamed else None
@@ -311,9 +314,22 @@ class Recorder:
             reconnects=m.reconnects,
             attempts=m.attempts,
             cost=cost,
+            tool_call_s=_call_s(m),
+            rates=msgspec.UNSET if m.marks is None else self._rates(m),
+            marks=msgspec.UNSET if m.marks is None else m.marks,
         )
-        self._json.encode_into(line, lines, -1)
-        lines += b"\n"
+        for block in (
+            delta.lines.open_block() if written else None,
+            None if m.marks is None else delta.scored.open_block(),
+        ):
+            if block is not None:
+                self._json.encode_into(line, block, -1)
+                block += b"\n"
+
+    def _rates(self, m: TurnMeasurement) -> Rates | msgspec.UnsetType:
+        """The prices that the turn's cost was reckoned by."""
+        rates = None if self._meter is None else self._meter.rates_at((m.end_ns - self._origin_ns) / 1e9)
+        return msgspec.UNSET if rates is None else rates
 
     def snapshot(self, now_ns: int, gauges: Gauges, final: bool = False) -> Generator[None, None, bytes]:
         """Encode everything since the last snapshot, in pieces of well under 1 ms; the bytes are the return value.
@@ -325,7 +341,7 @@ class Recorder:
         seq, at_s = self._seq, (now_ns - self._origin_ns) / 1e9
         for cell, m, cost in delta.long:
             gaps = yield from _long_gaps(cell, m)
-            self._write_line(delta.lines.open_block(), m, gaps, _tpot_ns(m), cost)
+            self._write_line(delta, m, gaps, _tpot_ns(m), cost)
         histograms: list[KeyedHistogram] = []
         for (stage, workload), cell in delta.cells.items():
             for metric in _METRICS:
@@ -337,6 +353,8 @@ class Recorder:
                 histograms.append(KeyedHistogram("loop_lag", stage, NO_WORKLOAD, sparse))
                 yield
         records = delta.lines.gzip_member()
+        yield
+        scored = delta.scored.gzip_member()
         yield
         return encode(
             Snapshot(
@@ -350,8 +368,16 @@ class Recorder:
                 histograms=histograms,
                 cpu=delta.cpu,
                 records=records,
+                scored=scored,
             )
         )
+
+
+def _call_s(m: TurnMeasurement) -> float | msgspec.UnsetType:
+    """How long the arguments of a turn's tool calls took to be written."""
+    if m.first_call_ns is None or m.last_call_ns is None or not m.streamed:
+        return msgspec.UNSET
+    return (m.last_call_ns - m.first_call_ns) / 1e9
 
 
 def _tpot_ns(m: TurnMeasurement) -> int | None:

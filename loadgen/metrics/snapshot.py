@@ -66,7 +66,8 @@ class CpuSample(msgspec.Struct, frozen=True, array_like=True):
 class Snapshot(msgspec.Struct, frozen=True):
     """One report of one worker. `seq` counts from 1; `at_s` is seconds from the run's start.
 
-    final: the last one. records: one complete gzip member of JSON lines, or empty.
+    final: the last one. records: one complete gzip member of JSON lines, or empty. scored: another, of the lines of
+    turns whose answers a workload scored, all of them, however few `records` keeps.
     """
 
     run_id: str
@@ -79,6 +80,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     histograms: list[KeyedHistogram]
     cpu: list[CpuSample]
     records: bytes
+    scored: bytes = b""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -3,7 +3,8 @@
 Every figure is computed here and nowhere else; the outputs only show them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TypedDict
 
 import msgspec
@@ -20,6 +21,7 @@ from loadgen.metrics.summary import (
     Generator,
     Latency,
     PartGenerator,
+    Quality,
     Requests,
     RunInfo,
     Service,
@@ -33,6 +35,7 @@ from loadgen.metrics.summary import (
 )
 
 NO_COSTS = CostBasis()
+NO_QUALITY: Mapping[str, dict[str, Quality]] = MappingProxyType({})
 
 
 class _Blocks(TypedDict):
@@ -110,11 +113,13 @@ def summarize(
     ended_s: float,
     invalid: Sequence[str] = (),
     costs: CostBasis = NO_COSTS,
+    quality: Mapping[str, dict[str, Quality]] = NO_QUALITY,
 ) -> Summary:
     """The summary of a run that ended `ended_s` after its start (a measured window counts only as far as it got).
 
     invalid: reasons for which the generator failed beyond what it could measure of itself. Workers lost and reports
-    missing are added to `run`. The SLOs are listed, not judged.
+    missing are added to `run`. quality: what the workloads alone measure, by their names. The SLOs are listed,
+    not judged.
     """
     plan = aggregate.plan
     reached = _reached(aggregate, ended_s)
@@ -135,7 +140,8 @@ def summarize(
             for index, stage in enumerate(plan.stages)
         ],
         workloads={
-            name: _workload(_Part(aggregate, costs, window_s, None, index)) for index, name in enumerate(plan.workloads)
+            name: _workload(_Part(aggregate, costs, window_s, None, index), quality.get(name, {}))
+            for index, name in enumerate(plan.workloads)
         },
         **whole.blocks(),
     )
@@ -163,8 +169,8 @@ def _stage(part: _Part, name: str, measured: bool) -> StageSummary:
     return StageSummary(name=name, measured=measured, generator=part.generator(), **part.blocks())
 
 
-def _workload(part: _Part) -> WorkloadSummary:
-    return WorkloadSummary(generator=part.generator(), quality={}, **part.blocks())
+def _workload(part: _Part, quality: dict[str, Quality]) -> WorkloadSummary:
+    return WorkloadSummary(generator=part.generator(), quality=quality, **part.blocks())
 
 
 def _notes(aggregate: Aggregate) -> list[str]:

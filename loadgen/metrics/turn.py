@@ -22,6 +22,9 @@ Outcome = Literal[
     "cancelled",
 ]
 
+# What a workload says of one answer, by name: right or wrong, what was asked, where the passage stood.
+Marks = dict[str, str | int | float | bool | None]
+
 
 class TurnMeasurement(Struct):
     """One turn that was taken up by the engine. Dropped arrivals never get one.
@@ -29,11 +32,13 @@ class TurnMeasurement(Struct):
     stage: index of the stage of its intended time. sent_ns is None where no byte was handed to a socket.
     connect_ns: duration of making the connection this turn was sent on, None on a reused one.
     first_output_ns: first chunk of any kind; first_answer_ns: first content or tool-call chunk.
+    first_call_ns, last_call_ns: first and last tool-call chunk; None where there is none or nothing was streamed.
     chunk_stamps: one stamp an output chunk, ascending; events of one read share it. Empty if not streamed.
     reads: socket reads that carried body bytes.
     attempts: how often it was sent, retries included; the stamps are the last attempt's, intended and taken the turn's.
     reasoning_streamed: reasoning came as chunks (else reasoning tokens are taken off for TPOT).
     reserved: what the turn may have cost at most by its plan, where there are prices.
+    marks: what its workload found of the answer; None where it does not score.
     """
 
     session: str
@@ -49,6 +54,8 @@ class TurnMeasurement(Struct):
     connect_ns: int | None = None
     first_output_ns: int | None = None
     first_answer_ns: int | None = None
+    first_call_ns: int | None = None
+    last_call_ns: int | None = None
     chunk_stamps: list[int] = field(default_factory=list)
     reads: int = 0
     input_tokens_asked: int | None = None
@@ -66,3 +73,4 @@ class TurnMeasurement(Struct):
     reserved: float = 0.0
     reconnects: int = 0
     attempts: int = 1
+    marks: Marks | None = None

@@ -26,6 +26,15 @@ REDACTED = "REDACTED"
 
 # A header that is nothing but a reference, perhaps after its scheme, holds no secret and still loads.
 _ONLY_A_REFERENCE = re.compile(r"(?:[A-Za-z]+ )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+# What a workload of a kind names files by.
+_FILES = (
+    ("chat", "corpus"),
+    ("long_context", "corpus"),
+    ("replay", "path"),
+    ("tools", "catalogue"),
+    ("tools", "bfcl"),
+    ("tools", "answers"),
+)
 _URL_USER = re.compile(r"//[^/]*@")
 
 
@@ -163,7 +172,7 @@ def _path_locations(data: dict[str, Any]) -> list[Location]:
     found.extend((key,) for key in ("prices", "calibrate") if isinstance(data.get(key), str))
     workloads = data.get("workloads")
     for index, workload in enumerate(workloads if isinstance(workloads, list) else []):
-        for kind, key in (("chat", "corpus"), ("replay", "path")):
+        for kind, key in _FILES:
             if isinstance(workload, dict) and workload.get("kind") == kind and key in workload:
                 found.append(("workloads", index, key))
     return found

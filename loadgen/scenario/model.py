@@ -11,15 +11,29 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from loadgen.prices import FlatPrices, PriceList, Prices
-from loadgen.scenario.quantities import parse_count, parse_flag, parse_number, shown
+from loadgen.scenario.fields import (
+    Count,
+    Flag,
+    Label,
+    Number,
+    PositiveCount,
+    PositiveNumber,
+    PositiveSeconds,
+    Problem,
+    RunLabel,
+    Text,
+    refuse,
+)
+from loadgen.scenario.long_context import LongContextSpec
+from loadgen.scenario.quantities import parse_number, shown
 from loadgen.scenario.records import Records, RecordsSpec
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 from loadgen.scenario.slos import Slo
 from loadgen.scenario.stated import SloSpec, slo_problems
+from loadgen.scenario.tools import ToolsSpec
 
 SHIPPED_CORPORA = ("python-docs", "python-source")
 
@@ -46,23 +60,6 @@ RETRIED_OUTCOMES = (
 _STATUS_NAME = re.compile(r"http_[45][0-9][0-9]")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-
-class Problem(NamedTuple):
-    """A mistake that concerns more than one field: where it is shown, and what is wrong."""
-
-    at: tuple[str | int, ...]
-    what: str
-
-
-def _refuse(title: str, problems: Iterable[Problem]) -> None:
-    """Raises all problems as one ValidationError, each at its own place; nothing for none."""
-    details = [
-        InitErrorDetails(type=PydanticCustomError("scenario", "{what}", {"what": what}), loc=at, input=None)
-        for at, what in problems
-    ]
-    if details:
-        raise ValidationError.from_exception_data(title, details)
 
 
 def _base_url(url: str) -> str:
@@ -130,16 +127,6 @@ def _whole(level: Ramp) -> Ramp:
     return level
 
 
-Text = Annotated[str, Field(min_length=1)]
-# They become file names, metric labels and steps of a --set path, which is cut at dots and takes numbers for indexes.
-Label = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=60)]
-RunLabel = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)]
-Flag = Annotated[bool, BeforeValidator(parse_flag)]
-Number = Annotated[float, BeforeValidator(parse_number)]
-Count = Annotated[int, BeforeValidator(parse_count)]
-PositiveCount = Annotated[Count, Field(ge=1)]
-PositiveNumber = Annotated[Number, Field(gt=0)]
-PositiveSeconds = Annotated[Seconds, Field(gt=0)]
 Level = Annotated[Ramp, BeforeValidator(_as_ramp)]
 
 
@@ -176,7 +163,7 @@ class Target(Part):
     def _consistent(self) -> "Target":
         if self.proxy is not None and self.transport == "http11":
             what = "http11 goes through no proxy; accepted: auto, aiohttp"
-            _refuse("target", [Problem(("transport",), what)])
+            refuse("target", [Problem(("transport",), what)])
         return self
 
     @property
@@ -304,18 +291,18 @@ class ReplaySpec(Part):
     max_turns: PositiveCount | None = None
 
 
-WORKLOAD_KINDS = ("chat", "replay")
+WORKLOAD_KINDS = ("chat", "replay", "tools", "long_context")
 
 
 def _known_kind(value: Any) -> Any:
     if isinstance(value, Mapping):
         kind, accepted = value.get("kind"), ", ".join(WORKLOAD_KINDS)
         if "kind" not in value:
-            _refuse("workload", [Problem(("kind",), f"is missing; accepted: {accepted}")])
+            refuse("workload", [Problem(("kind",), f"is missing; accepted: {accepted}")])
         elif kind not in WORKLOAD_KINDS:
             close = get_close_matches(str(kind), WORKLOAD_KINDS, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            _refuse("workload", [Problem(("kind",), f"unknown kind {shown(kind)}; accepted: {accepted}{hint}")])
+            refuse("workload", [Problem(("kind",), f"unknown kind {shown(kind)}; accepted: {accepted}{hint}")])
     elif not isinstance(value, Part):
         raise ValueError(f"{shown(value)} is no workload; accepted: {{name: ..., kind: chat, ...}}")
     return value
@@ -327,7 +314,10 @@ def _kind_of(value: Any) -> str:
 
 
 WorkloadSpec = Annotated[
-    Annotated[ChatSpec, Tag("@chat")] | Annotated[ReplaySpec, Tag("@replay")],
+    Annotated[ChatSpec, Tag("@chat")]
+    | Annotated[ReplaySpec, Tag("@replay")]
+    | Annotated[LongContextSpec, Tag("@long_context")]
+    | Annotated[ToolsSpec, Tag("@tools")],
     Discriminator(_kind_of),
     BeforeValidator(_known_kind),
 ]
@@ -374,7 +364,7 @@ class Load(Part):
             problems.append(Problem(("stages",), what))
         elif self.arrivals != "trace" and not problems and not any(_peak(stage) > 0 for stage in measured):
             problems.append(Problem(("stages",), "no measured stage has a level above 0; accepted: at least one"))
-        _refuse("load", problems)
+        refuse("load", problems)
         return self
 
 
@@ -472,7 +462,7 @@ class Scenario(Part):
                 recorded=self.records.sample > 0,
             )
         )
-        _refuse("scenario", problems)
+        refuse("scenario", problems)
         return self
 
     @property

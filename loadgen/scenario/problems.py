@@ -74,6 +74,9 @@ def _limits(details: ErrorDetails, location: Location) -> str:
     if kind in ("greater_than_equal", "greater_than"):
         bound = f"at least {context['ge']:g}" if "ge" in context else f"above {context['gt']:g}"
         return f"{found!r} is too small; accepted: {bound}"
+    if kind in ("less_than_equal", "less_than"):
+        bound = f"at most {context['le']:g}" if "le" in context else f"below {context['lt']:g}"
+        return f"{found!r} is too large; accepted: {bound}"
     if kind == "string_too_short":
         return "is empty; accepted: text"
     if kind == "string_too_long":

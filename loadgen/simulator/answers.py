@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from loadgen.simulator.acting import Agent
 from loadgen.simulator.dialects import Dialect, RefusedError
+from loadgen.simulator.dials import GOOD, Quality
+from loadgen.simulator.pauses import Pausing, run_through
+from loadgen.simulator.reading import read
 from loadgen.simulator.timing import Profile
 from loadgen.simulator.tokens import Prefix, PromptReader, output_tokens, seed_of, stop_length, tokenise
 from loadgen.simulator.tools import Call, make_calls
-from loadgen.simulator.wire import AnswerRequest, ChatRequest, CompletionRequest
+from loadgen.simulator.wire import AnswerRequest, ChatRequest, CompletionRequest, Function
 
 _INTRODUCTION_TOKENS = 8
 
@@ -24,13 +28,14 @@ class Dials:
     reasoning_share: share of an answer's tokens that are thought; None leaves it to the dialect. tool_call_rate: share
     of requests with tools that are answered by a call. early_stop: share of answers with a limit that stop by
     themselves before it, if nothing forces their length. cached_tokens: whether usage tells them; None leaves it to the
-    dialect.
+    dialect. quality: how well it answers what it understands: questions about passages, and tasks for tools.
     """
 
     reasoning_share: float | None = None
     tool_call_rate: float = 0.0
     early_stop: float = 0.0
     cached_tokens: bool | None = None
+    quality: Quality = GOOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +78,41 @@ class Author:
         self._reader = PromptReader(profile.block_tokens)
 
     def answer_chat(self, chat: ChatRequest) -> Answer:
-        """The answer to a chat request. Raises RefusedError where a message is amiss or the context too short."""
+        """As `answering_chat`, without a pause."""
+        return run_through(self.answering_chat(chat))
+
+    def answering_chat(self, chat: ChatRequest) -> Pausing[Answer]:
+        """The answer to a chat request. Raises RefusedError where a message is amiss or the context too short.
+
+        Pauses where it yields, as reading a long prompt takes a while.
+        """
         self._check_reasoning(chat)
         rendered = chat.rendered()
         if not self._whole_units:
-            return self._answer(chat, rendered)
+            return (yield from self._answer(chat, rendered))
         unit_tokens = self._reader.unit_tokens(rendered, chat.salt)
-        answer = self._answer(chat, rendered)
+        answer = yield from self._answer(chat, rendered)
         self._reader.note_unit(rendered, answer.prompt_tokens - 1, chat.salt)
         said = ("assistant", "".join(answer.pieces))
         self._reader.note_unit([*rendered, said], answer.prompt_tokens + len(answer.pieces), chat.salt)
         return replace(answer, unit_tokens=unit_tokens)
 
-    def _answer(self, chat: ChatRequest, rendered: list[tuple[str, str]]) -> Answer:
-        prompt = self._reader.read(rendered, chat.salt)
+    def _answer(self, chat: ChatRequest, rendered: list[tuple[str, str]]) -> Pausing[Answer]:
+        prompt = yield from self._reader.reading(rendered, chat.salt)
         # One token more than the messages: the marker that opens the assistant's turn.
         room = self._room(chat, prompt.tokens + 1, "messages")
         rng = Random(seed_of(rendered, self._seed))
         share = self._share() if chat.thinks else 0.0
         functions = chat.functions()
+        said = yield from self._understood(chat, rendered, functions, prompt.tokens, rng)
+        if isinstance(said, list):
+            return self._written(chat, prompt, [], said, share, room, rng)
+        if said is not None:
+            return self._written(chat, prompt, self._forced(chat, tokenise(said), room, rng), [], share, room, rng)
         if functions and (chat.must_call or rng.random() < self._dials.tool_call_rate):
             calls = make_calls(functions, rng, parallel=chat.parallel_tool_calls is not False)
-            return self._calling(chat, prompt, calls, share, room, rng)
+            introduction = output_tokens(_INTRODUCTION_TOKENS, rng) if rng.random() < 0.5 else []
+            return self._written(chat, prompt, introduction, calls, share, room, rng)
         count, reason = self._length(chat, room, rng)
         pieces = output_tokens(count, rng)
         thought = round(share * count)
@@ -114,20 +132,52 @@ class Author:
         blocks = self._reader.continued(prompt, pieces).blocks
         return Answer(prompt.tokens, blocks, pieces, 0, count, [], reason)
 
-    def _calling(
-        self, chat: ChatRequest, prompt: Prefix, calls: list[Call], share: float, room: int, rng: Random
+    def _understood(
+        self,
+        chat: ChatRequest,
+        rendered: list[tuple[str, str]],
+        functions: Sequence[Function],
+        prompt_tokens: int,
+        rng: Random,
+    ) -> Pausing[str | list[Call] | None]:
+        """What it says to a question or a task that it understands; None for any other conversation."""
+        quality = self._dials.quality
+        if functions:
+            agent = Agent(quality.acting, functions, rng, self._seed)
+            done = agent.act(chat.messages, parallel=chat.parallel_tool_calls is not False)
+            # Who must call may not say anything else.
+            return None if chat.must_call and isinstance(done, str) else done
+        return (yield from read(rendered, quality.reading, prompt_tokens, rng))
+
+    def _forced(self, chat: ChatRequest, pieces: list[str], room: int, rng: Random) -> list[str]:
+        """An answer as long as the request forces it to be: a model that may not stop goes on about anything."""
+        forces = self._dialect.forces_length
+        least = chat.min_tokens if "min_tokens" in forces else 0
+        if chat.ignore_eos and "ignore_eos" in forces:
+            least = chat.limit or room
+        return pieces + output_tokens(max(0, min(least, room) - len(pieces)), rng)
+
+    def _written(
+        self,
+        chat: ChatRequest,
+        prompt: Prefix,
+        text: list[str],
+        calls: list[Call],
+        share: float,
+        room: int,
+        rng: Random,
     ) -> Answer:
-        introduction = output_tokens(_INTRODUCTION_TOKENS, rng) if rng.random() < 0.5 else []
+        """An answer of these words and calls, thoughts before them, up to the limit."""
         written = tokenise("".join(call.text for call in calls))
-        thought = round((len(introduction) + len(written)) * share / (1 - share)) if share < 1 else 0
-        pieces = [*output_tokens(thought, rng), *introduction, *written]
+        thought = round((len(text) + len(written)) * share / (1 - share)) if share < 1 else 0
+        pieces = [*output_tokens(thought, rng), *text, *written]
         limit = min(chat.limit or room, room)
-        reason = "tool_calls" if len(pieces) <= limit else "length"
+        reason = "length" if len(pieces) > limit else "tool_calls" if calls else "stop"
         pieces = pieces[:limit]
         blocks = self._reader.answered(prompt, pieces).blocks
         thought = min(thought, limit)
-        text = min(len(introduction), limit - thought)
-        return Answer(prompt.tokens + 1, blocks, pieces, thought, text, calls, reason)
+        shown = min(len(text), limit - thought)
+        return Answer(prompt.tokens + 1, blocks, pieces, thought, shown, calls, reason)
 
     def _share(self) -> float:
         share = self._dials.reasoning_share

@@ -19,6 +19,9 @@ from typing import Literal
 from loadgen.simulator.cache import BlockCache
 from loadgen.simulator.timing import Profile
 
+# Of 16 tokens: no prompt below 65k is ever released in parts.
+_BLOCKS_A_STEP = 4_096
+
 
 class QueueFullError(Exception):
     """The engine's queue is at its limit."""
@@ -84,6 +87,7 @@ class Engine:
         self.decoding: dict[Job, None] = {}
         self._rng = Random(seed)
         self._waiting: deque[Job] = deque()
+        self._leaving: deque[Job] = deque()
         self._queued = 0
         self._prefilling: dict[Job, None] = {}
         self._ends: list[tuple[int, int, Job]] = []
@@ -93,7 +97,7 @@ class Engine:
     @property
     def idle(self) -> bool:
         """Nothing runs and nothing waits."""
-        return not (self.decoding or self._prefilling or self._queued)
+        return not (self.decoding or self._prefilling or self._queued or self._leaving)
 
     @property
     def running(self) -> int:
@@ -149,6 +153,9 @@ class Engine:
     def end_step(self) -> StepEnd:
         """Hand out the step's tokens: one to each of `decoding` and its first to each job now prefilled."""
         self._kv_tokens += len(self.decoding)
+        self._release_some()
+        for job in self._prefilling:
+            self._commit(job, job.prefilled)
         started = [job for job in self._prefilling if job.prefilled == job.prompt_tokens]
         for job in started:
             del self._prefilling[job]
@@ -220,7 +227,23 @@ class Engine:
 
     def _free(self, job: Job, computed_tokens: int) -> None:
         self._commit(job, computed_tokens)
-        self.cache.release(job.blocks[: job.held], job.private)
+        if job.held > _BLOCKS_A_STEP:
+            self.cache.release((), job.private)
+            self._leaving.append(job)
+        else:
+            self.cache.release(job.blocks[: job.held], job.private)
+
+    def _release_some(self) -> None:
+        """Unpin blocks of one long prompt that has ended: all at once they would hold up a step by 20 ms."""
+        if not self._leaving:
+            return
+        job = self._leaving[0]
+        # The end first, as the cache does: the start of a prefix is worth more.
+        left = max(0, job.held - _BLOCKS_A_STEP)
+        self.cache.release(job.blocks[left : job.held], 0)
+        job.held = left
+        if not left:
+            self._leaving.popleft()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ Imports stay light until the command runs: the command line is parsed by process
 """
 
 import os
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from loadgen.errors import UsageError
+from loadgen.simulator.quality import quality_of, quality_options
 
 if TYPE_CHECKING:
     from loadgen.simulator.timing import Profile
@@ -77,6 +79,7 @@ Dialects: openai, deepseek, vllm, sglang, llamacpp."""
     default=None,
     help="Whether usage tells cached tokens. Default: not as vllm and sglang, which have to be told to.",
 )
+@quality_options
 @click.option("--cpu", type=int, hidden=True)
 @click.option("--exit-with-stdin", is_flag=True, hidden=True)
 def simulate(
@@ -105,6 +108,7 @@ def simulate(
             tool_call_rate=options["tool_call_rate"],
             early_stop=options["early_stop"],
             cached_tokens=options["cached_tokens"],
+            quality=quality_of(options),
         ),
         faults=tuple(parse_fault(text) for text in options["faults"]),
         seed=seed,
@@ -122,6 +126,21 @@ def simulate(
         click.echo(f"simulator ({what}) on http://{host}:{bound}/v1, model {model}; Ctrl-C stops it")
 
     serve(settings, host=host, port=port, on_ready=ready, exit_with_stdin=exit_with_stdin)
+
+
+def simulator_arguments(given: str) -> list[str]:
+    """The options of `loadgen simulate` in one text, as a shell would take it apart, checked as far as their form goes.
+
+    Raises UsageError for what they can't be.
+    """
+    try:
+        arguments = shlex.split(given)
+        simulate.make_context("loadgen simulate", list(arguments))
+    except ValueError as error:
+        raise UsageError(f"--simulator {given!r}: {error}") from None
+    except click.ClickException as error:
+        raise UsageError(f"--simulator {given!r}: {error.format_message()}") from None
+    return arguments
 
 
 def _key_in(variable: str) -> str:

@@ -101,7 +101,8 @@ class Stream:
         self._chat = chat
         self._with_usage = with_usage or dialect.usage_always
         self._throughout = throughout
-        self._pieces = [piece.encode() for piece in answer.pieces]
+        # An answer out of a passage may hold quotes.
+        self._pieces = [msgspec.json.encode(piece)[1:-1] for piece in answer.pieces]
         if dialect.reasoning_key is None:
             self._pieces[: answer.reasoning_tokens] = [b""] * answer.reasoning_tokens
         # vLLM's last token rides on the finish event; a tool call's does not.
@@ -109,7 +110,7 @@ class Stream:
         text_end = answer.reasoning_tokens + answer.text_tokens
         held = dialect.finish_with_last and answer.reason == "length" and text_end == len(self._pieces)
         if held:
-            self._held, self._pieces[-1] = self._pieces[-1], b""
+            self._held, self._pieces[-1] = answer.pieces[-1].encode(), b""
         if text_end < len(self._pieces):
             self._pieces[text_end:] = self._call_events(answer.pieces[text_end:])
         self._parts = self._lay_out(answer.reasoning_tokens, text_end - held)

@@ -22,9 +22,10 @@ from loadgen.simulator.events import KEEPALIVE, Writer
 from loadgen.simulator.faults import STATUS_FAULTS, Fault, FaultPlan, parse_fault
 from loadgen.simulator.meters import Meters
 from loadgen.simulator.mishaps import Mishap, as_refusal
+from loadgen.simulator.pauses import Pausing, T
 from loadgen.simulator.settings import Settings
 from loadgen.simulator.tickets import Ticket
-from loadgen.simulator.wire import AnswerRequest, read_chat, read_completion
+from loadgen.simulator.wire import AnswerRequest, read_completion, reading_chat
 
 _LARGEST_BODY_BYTES = 256 * 1024 * 1024
 # A driver that was held up longer than this does not hurry to make it good: no engine would.
@@ -45,6 +46,7 @@ class Simulator:
         self._authorization = None if key is None else f"Bearer {key}".encode()
         self._engine = Engine(profile, settings.seed)
         self._author = Author(settings.dialect, settings.dials, profile, settings.seed)
+        self._reading = asyncio.Lock()
         self._waits = profile.queue_waits(settings.seed)
         self._in_front = 0
         self._faults = FaultPlan(settings.faults, settings.seed)
@@ -154,10 +156,23 @@ class Simulator:
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         received_ns = self._arrived(request)
-        chat = read_chat(body)
+        chat = await self._in_pieces(reading_chat(body))
         fault = self._fault(request, chat)
         self._check_model(chat.model)
-        return await self._respond(request, chat, self._author.answer_chat(chat), received_ns, fault, chat=True)
+        answer = await self._in_pieces(self._author.answering_chat(chat))
+        return await self._respond(request, chat, answer, received_ns, fault, chat=True)
+
+    async def _in_pieces(self, work: Pausing[T]) -> T:
+        """What the work makes, done between other streams' tokens; long prompts take turns, one after the other."""
+        try:
+            next(work)
+            async with self._reading:
+                while True:
+                    await asyncio.sleep(0)
+                    next(work)
+        except StopIteration as done:
+            made: T = done.value
+            return made
 
     async def _completion(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

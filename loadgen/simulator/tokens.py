@@ -10,9 +10,11 @@ import re
 import zlib
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+
+from loadgen.simulator.pauses import Pausing, run_through
 
 _PIECE = re.compile(r" ?\w{1,6}| ?[^\w\s]{1,4}|\s{1,8}")
 _ENGLISH = (
@@ -27,13 +29,28 @@ _ENGLISH = (
 )
 # Each is one piece with the space before it, and needs no JSON escape.
 _WORDS = tuple(f" {word}" for word in _ENGLISH.split())
+# So many characters are cut in 0.3 ms.
+_STRETCH = 8_192
 _REMEMBERED_PROMPTS = 512
+# Half a byte a token: 32 MB.
+_REMEMBERED_TOKENS = 64_000_000
 _REMEMBERED_UNITS = 65_536
 
 
 def tokenise(text: str) -> list[str]:
     """The tokens of `text`, in order; joined they are `text`."""
     return _PIECE.findall(text)
+
+
+def tokenised(text: str) -> Iterator[list[str]]:
+    """The tokens of a text that may be long, some at a time: a few tenths of a millisecond's work."""
+    at, size = 0, len(text)
+    while size - at > _STRETCH:
+        pieces = _PIECE.findall(text, at, at + _STRETCH)
+        # The last one may go on beyond the stretch.
+        at += _STRETCH - len(pieces.pop())
+        yield pieces
+    yield _PIECE.findall(text, at)
 
 
 def output_tokens(count: int, rng: Random) -> list[str]:
@@ -60,14 +77,33 @@ class Prefix:
 
     def extended(self, pieces: Sequence[str], block_tokens: int) -> "Prefix":
         """This prefix followed by `pieces`."""
-        run = [*self.tail, *pieces]
-        blocks = self.blocks[:]
-        chain = blocks[-1] if blocks else self.salt
-        whole = len(run) // block_tokens * block_tokens
-        for start in range(0, whole, block_tokens):
-            chain = hash((chain, *run[start : start + block_tokens]))
+        growing = _Growing(self, block_tokens)
+        growing.add(pieces)
+        return growing.grown()
+
+
+class _Growing:
+    """A prefix to which tokens are added bit by bit."""
+
+    def __init__(self, start: Prefix, block_tokens: int) -> None:
+        self._tokens = start.tokens
+        self._blocks = start.blocks[:]
+        self._rest: list[str] = list(start.tail)
+        self._salt = start.salt
+        self._size = block_tokens
+
+    def add(self, pieces: Sequence[str]) -> None:
+        run, blocks, size = [*self._rest, *pieces], self._blocks, self._size
+        chain = blocks[-1] if blocks else self._salt
+        whole = len(run) // size * size
+        for start in range(0, whole, size):
+            chain = hash((chain, *run[start : start + size]))
             blocks.append(chain)
-        return Prefix(self.tokens + len(pieces), blocks, tuple(run[whole:]), self.salt)
+        self._tokens += len(pieces)
+        self._rest = run[whole:]
+
+    def grown(self) -> Prefix:
+        return Prefix(self._tokens, self._blocks, tuple(self._rest), self._salt)
 
 
 def nothing(salt: str = "") -> Prefix:
@@ -81,21 +117,38 @@ class PromptReader:
     def __init__(self, block_tokens: int) -> None:
         self._block_tokens = block_tokens
         self._seen: OrderedDict[int, Prefix] = OrderedDict()
+        self._seen_tokens = 0
         self._units: OrderedDict[int, int] = OrderedDict()
 
     def read(self, messages: Sequence[tuple[str, str]], salt: str = "") -> Prefix:
         """The prompt that `messages`, pairs of (role, text), make; prompts of different salts share no block."""
+        return run_through(self.reading(messages, salt))
+
+    def reading(self, messages: Sequence[tuple[str, str]], salt: str = "") -> Pausing[Prefix]:
+        """As `read`, with pauses: a prompt of a million tokens is read between other streams' tokens."""
         digests = _digests(messages, salt)
         known = next((n for n in range(len(digests), 0, -1) if digests[n - 1] in self._seen), 0)
         prefix = self._seen[digests[known - 1]] if known else nothing(salt)
         if known < len(messages):
-            pieces = [piece for role, text in messages[known:] for piece in _rendered(role, text)]
-            prefix = prefix.extended(pieces, self._block_tokens)
-        self._seen[digests[-1]] = prefix
-        self._seen.move_to_end(digests[-1])
-        if len(self._seen) > _REMEMBERED_PROMPTS:
-            self._seen.popitem(last=False)
+            growing = _Growing(prefix, self._block_tokens)
+            for role, text in messages[known:]:
+                growing.add((_marker(role),))
+                pauses = len(text) > _STRETCH
+                for pieces in tokenised(text):
+                    growing.add(pieces)
+                    if pauses:
+                        yield
+                growing.add(("<|end|>",))
+            prefix = growing.grown()
+        self._remember(digests[-1], prefix)
         return prefix
+
+    def _remember(self, digest: int, prefix: Prefix) -> None:
+        before = self._seen.pop(digest, None)
+        self._seen[digest] = prefix
+        self._seen_tokens += prefix.tokens - (0 if before is None else before.tokens)
+        while len(self._seen) > _REMEMBERED_PROMPTS or (self._seen_tokens > _REMEMBERED_TOKENS and len(self._seen) > 1):
+            self._seen_tokens -= self._seen.popitem(last=False)[1].tokens
 
     def unit_tokens(self, messages: Sequence[tuple[str, str]], salt: str = "") -> int:
         """The longest prompt, or prompt and answer, noted before that these messages begin with, in tokens."""
@@ -140,7 +193,3 @@ def seed_of(messages: Sequence[tuple[str, str]], seed: int) -> int:
 
 def _marker(role: str) -> str:
     return f"<|{role}|>"
-
-
-def _rendered(role: str, text: str) -> list[str]:
-    return [_marker(role), *tokenise(text), "<|end|>"]

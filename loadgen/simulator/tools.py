@@ -5,9 +5,11 @@ function picked at random, with arguments that fit the common parts of JSON Sche
 numbers it is given.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from string import ascii_uppercase
 from typing import Any
 
 import msgspec
@@ -41,10 +43,14 @@ def make_calls(functions: Sequence[Function], rng: Random, *, parallel: bool) ->
 
 
 def _make_call(function: Function, rng: Random) -> Call:
+    arguments = msgspec.json.encode(fitting(function, rng)).decode()
+    return Call(f"call_{rng.getrandbits(64):016x}", function.name, arguments)
+
+
+def fitting(function: Function, rng: Random) -> dict[str, Any]:
+    """Arguments that fit the function's schema."""
     arguments = _value(function.parameters or {}, rng, function.parameters or {}, 0)
-    if not isinstance(arguments, dict):
-        arguments = {}
-    return Call(f"call_{rng.getrandbits(64):016x}", function.name, msgspec.json.encode(arguments).decode())
+    return arguments if isinstance(arguments, dict) else {}
 
 
 def _value(schema: Any, rng: Random, root: Mapping[str, Any], depth: int) -> Any:
@@ -93,10 +99,23 @@ def _number(schema: Mapping[str, Any], rng: Random, *, whole: bool) -> float:
 
 
 def _text(schema: Mapping[str, Any], rng: Random) -> str:
+    if (pattern := schema.get("pattern")) and (patterned := _matching(str(pattern), rng)) is not None:
+        return patterned
     text = " ".join(rng.choice(_WORDS) for _ in range(rng.randint(1, 4)))
     while len(text) < int(schema.get("minLength", 0)):
         text += " " + rng.choice(_WORDS)
     return text[: int(schema.get("maxLength", len(text)))]
+
+
+def _matching(pattern: str, rng: Random) -> str | None:
+    """A text of a common form that matches: an id, a date, a time, a path, a number; None where none does."""
+    number = rng.randrange(1_000, 10_000)
+    forms = (rng.choice(_WORDS), f"{number}", "2026-01-15", "09:30", f"{rng.choice(_WORDS)}/{number}.txt")
+    ids = (f"{letter}-{number}" for letter in ascii_uppercase)
+    try:
+        return next((form for form in (*forms, *ids) if re.search(pattern, form)), None)
+    except re.error:
+        return None
 
 
 def _resolved(reference: Any, root: Mapping[str, Any]) -> Any:

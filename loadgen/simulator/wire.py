@@ -8,7 +8,9 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from loadgen.simulator.bodies import LARGE_BODY_BYTES, take_out
 from loadgen.simulator.dialects import RefusedError
+from loadgen.simulator.pauses import Pausing, run_through
 
 _T = TypeVar("_T")
 Limit = Annotated[int, msgspec.Meta(ge=1)]
@@ -27,22 +29,26 @@ class CalledFunction(msgspec.Struct):
     name: str | None = None
     arguments: Any = None
 
+    @property
+    def argument_text(self) -> str:
+        """The arguments as JSON text, which some clients send decoded."""
+        arguments = self.arguments
+        if isinstance(arguments, str):
+            return arguments
+        return "" if arguments is None else msgspec.json.encode(arguments).decode()
+
 
 class ToolCall(msgspec.Struct):
     """A tool call of an earlier turn."""
 
     function: CalledFunction | None = None
+    id: str | None = None
 
     @property
     def text(self) -> str:
         """The call as it was generated: so that a conversation sent back is the prefix that the cache knows."""
         function = self.function
-        if function is None:
-            return ""
-        arguments = function.arguments
-        if not isinstance(arguments, str):
-            arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
-        return called(function.name or "", arguments)
+        return "" if function is None else called(function.name or "", function.argument_text)
 
 
 def called(name: str, arguments: str) -> str:
@@ -202,7 +208,25 @@ _tools = msgspec.json.Decoder(list[Tool])
 
 def read_chat(body: bytes) -> ChatRequest:
     """The chat request in `body`. Raises RefusedError (400) that names the member which is wrong."""
-    return _decode(_chat, body)
+    return run_through(reading_chat(body))
+
+
+def reading_chat(body: bytes) -> Pausing[ChatRequest]:
+    """As `read_chat`, with pauses where the body is large."""
+    if len(body) < LARGE_BODY_BYTES:
+        return _decode(_chat, body)
+    try:
+        small, texts = yield from take_out(body)
+    except msgspec.DecodeError:
+        small, texts = body, {}  # the decoder says what is wrong with it
+    chat = _decode(_chat, small)
+    for message in chat.messages:
+        content = message.content
+        if isinstance(content, str):
+            message.content = texts.get(content, content)
+        for part in content if isinstance(content, list) else ():
+            part.text = texts.get(part.text, part.text)
+    return chat
 
 
 def read_completion(body: bytes) -> CompletionRequest:

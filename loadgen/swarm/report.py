@@ -1,19 +1,22 @@
 """What is left of a run: its summary and the files of its folder, written once the last snapshot is in."""
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
 
 from loadgen import __version__
 from loadgen.engine.ahead import Ahead
+from loadgen.metrics.scored_turns import ScoredTurns
 from loadgen.metrics.summarize import summarize
-from loadgen.metrics.summary import RunInfo, Summary
+from loadgen.metrics.summary import Quality, RunInfo, Summary
 from loadgen.outputs.environment import environment, write_environment
 from loadgen.outputs.hlog import write_hlog
 from loadgen.outputs.run_folder import RunFolder
 from loadgen.outputs.summary_json import NAME, to_json, write_summary
 from loadgen.scenario.loader import LoadedScenario
+from loadgen.scenario.model import Scenario
 from loadgen.swarm.conductor import Conductor
 from loadgen.swarm.judging import Judging
 from loadgen.swarm.losses import loss_note
@@ -28,8 +31,13 @@ def write_inputs(folder: RunFolder, loaded: LoadedScenario, ahead: Ahead, comman
     write_environment(folder, facts | {name: msgspec.to_builtins(part) for name, part in found.items()})
 
 
-def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, judging: Judging, notes: list[str]) -> Summary:
-    """What came out: summary.json and histograms.hlog; the records are there already. notes: for run.notes."""
+def write_results(
+    folder: RunFolder, conductor: Conductor, ahead: Ahead, judging: Judging, scored: ScoredTurns, notes: list[str]
+) -> Summary:
+    """What came out: summary.json and histograms.hlog; the records are there already.
+
+    scored: what workloads have scored. notes: for run.notes.
+    """
     invalid = ["every worker was lost, and the load with them"] if conductor.deserted else []
     scenario, aggregate, findings = conductor.scenario, conductor.aggregate, ahead.findings
     losses = conductor.losses()
@@ -56,6 +64,7 @@ def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, judging
         ended_s=conductor.load_ended_s,
         invalid=invalid,
         costs=ahead.basis,
+        quality=_quality(scenario, scored),
     )
     summary = judging.judge(summary, conductor, ahead)
     folder.release()
@@ -64,3 +73,12 @@ def write_results(folder: RunFolder, conductor: Conductor, ahead: Ahead, judging
         sys.stdout.write(to_json(summary).decode())
     write_hlog(folder, aggregate, started_s)
     return summary
+
+
+def _quality(scenario: Scenario, scored: ScoredTurns) -> Mapping[str, dict[str, Quality]]:
+    if not scored.turns:
+        return {}
+    # Here and not above: plain Locust's workers load this module too, and must not load scipy with it.
+    from loadgen.quality import quality_of
+
+    return quality_of(scenario, scored.turns)

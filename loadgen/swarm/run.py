@@ -14,6 +14,7 @@ from gevent.event import Event
 
 from loadgen.engine.ahead import Ahead, look_ahead_or_error
 from loadgen.errors import ExitCode, LoadgenError, UsageError, code_of, explained, worst
+from loadgen.metrics.scored_turns import ScoredTurns
 from loadgen.metrics.snapshot import Snapshot
 from loadgen.metrics.spending import Spending
 from loadgen.metrics.summary import Summary
@@ -83,6 +84,7 @@ class Run:
         self._notes: list[str] = []
         self._on_snapshot = on_snapshot
         self._judging = Judging(loaded.scenario)
+        self._scored = ScoredTurns()
         self.permits = permits
         run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:8]}"
         self.conductor = Conductor(swarm, loaded.scenario, run_id, permit_count=permits, on_snapshot=self._keep)
@@ -165,7 +167,9 @@ class Run:
             self._notes.append(f"the load was ended early, to stay within the budget of {self._spending.limit:g} USD")
         if self._interrupts and early:
             self._notes.append("interrupted: the load ended before its schedule did")
-        self.summary = write_results(self._folder, self.conductor, self._ahead, self._judging, self._notes)
+        self.summary = write_results(
+            self._folder, self.conductor, self._ahead, self._judging, self._scored, self._notes
+        )
         self._codes.append(code_of(self.summary.verdict.outcome))
         print_summary(self.summary, self._console, self._folder.path)
         self._report(self.summary)
@@ -295,6 +299,7 @@ class Run:
     def _keep(self, snapshot: Snapshot) -> None:
         self._folder.append_records(snapshot.records)
         self._judging.add(snapshot.records)
+        self._scored.add_member(snapshot.scored)
         self._tell_problems()
         self._on_snapshot(snapshot, self.conductor)
 

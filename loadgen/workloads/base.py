@@ -15,6 +15,10 @@ from msgspec import Struct
 
 from loadgen.client.reply import Reply
 
+# What is said of one answer, by name: right or wrong, what was asked, where the passage stood. It goes into the turn's
+# record, and what makes a run's `quality` of it is loadgen.quality.
+Marks = dict[str, str | int | float | bool | None]
+
 
 class Turn(Struct, frozen=True):
     """One request to make, without what the target and the scenario's `request` block add to it.
@@ -67,6 +71,29 @@ class Workload(Protocol):
 
     def start_times(self) -> Iterable[float] | None:
         """For `arrivals: trace`: when session k starts, in seconds from the start, ascending; None if not recorded."""
+        ...
+
+
+@runtime_checkable
+class ScoredSession(Protocol):
+    """A session that knows what a right answer is."""
+
+    def score(self, reply: Reply) -> Marks | None:
+        """What was found of the answer to the turn under way; called once a turn, before `next_turn`, ok or not.
+
+        On the event loop: well under a millisecond. None where there is nothing to say of this turn. Not called for a
+        turn that was cut off at the end of the run.
+        """
+        ...
+
+
+@runtime_checkable
+class OpenEndedWorkload(Protocol):
+    """A workload of which nobody knows before the run how many requests its sessions make."""
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether that is up to the model's answers."""
         ...
 
 

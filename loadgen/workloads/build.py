@@ -6,25 +6,34 @@ Called once per worker before the load starts, and by the supervisor to find mis
 from collections.abc import Iterable, Sequence
 
 from loadgen.errors import UsageError
+from loadgen.scenario.long_context import LongContextSpec
 from loadgen.scenario.model import ChatSpec, ReplaySpec
+from loadgen.scenario.tools import ToolsSpec
 from loadgen.workloads.base import Workload
 from loadgen.workloads.chat import ChatWorkload
 from loadgen.workloads.corpus import load_corpus
+from loadgen.workloads.long_context import LongContextWorkload
 from loadgen.workloads.replay import ReplayWorkload
 from loadgen.workloads.sizing import TextSizer
+from loadgen.workloads.tools import build_tools
 
 
-def build_workload(spec: ChatSpec | ReplaySpec, *, seed: int) -> Workload:
+def build_workload(spec: ChatSpec | ReplaySpec | LongContextSpec | ToolsSpec, *, seed: int) -> Workload:
     """Build the workload that `spec` describes; reads and checks every file it needs.
 
     `seed` is the scenario's. Takes 10 ms for a chat over python-docs, about 20 ms a megabyte of recording.
-    Raises UsageError for a corpus and TraceError for a recording that can't be used, naming file and line.
+    Raises UsageError for a corpus or a file of tools, TraceError for a recording that can't be used, naming file and
+    line.
     """
     match spec:
         case ChatSpec():
             return ChatWorkload(spec, load_corpus(spec.corpus), TextSizer(), seed=seed)
         case ReplaySpec():
             return ReplayWorkload(spec, seed=seed)
+        case ToolsSpec():
+            return build_tools(spec, seed=seed)
+        case LongContextSpec():
+            return LongContextWorkload(spec, TextSizer(), seed=seed)
 
 
 def recorded_starts(arrivals: str, workloads: Sequence[Workload]) -> Iterable[float] | None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from loadgen.workloads.base import Workload
-from loadgen.workloads.corpus import Corpus
 
 # DeepSeek's tokenizer makes 4.31 characters a token of python-docs and 4.13 of python-source (50 passages each).
 DEFAULT_CHARS_PER_TOKEN = 4.2
@@ -46,12 +45,21 @@ class TextSizer:
         return max(0, round(opening + messages * self.message_tokens))
 
 
+class Named(Protocol):
+    """A corpus in whatever form: what matters here is what the scenario calls it."""
+
+    @property
+    def name(self) -> str:
+        """As the scenario says it."""
+        ...
+
+
 @runtime_checkable
 class SizedWorkload(Protocol):
     """A workload that builds its text to a size."""
 
     @property
-    def corpus(self) -> Corpus:
+    def corpus(self) -> Named:
         """The text it draws from."""
         ...
 

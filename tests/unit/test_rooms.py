@@ -19,6 +19,7 @@ _FORBIDDEN = {
     "metrics": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads"),
     "stats": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads"),
     "verdict": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads"),
+    "quality": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads"),
     "client": (*_LOCUST, *_ABOVE, "loadgen.workloads", "loadgen.metrics.recorder", "loadgen.scenario"),
     "workloads": (*_LOCUST, *_ABOVE, "loadgen.metrics", "loadgen.client.http11", "loadgen.client.transport"),
     "engine": (*_LOCUST, "loadgen.outputs", "loadgen.supervisor", "loadgen.cli"),

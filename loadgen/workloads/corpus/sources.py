@@ -9,8 +9,11 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import Struct
+
 from loadgen.errors import UsageError
 from loadgen.workloads.corpus.index import Corpus
+from loadgen.workloads.corpus.readers import HTML_SUFFIXES, PDF_SUFFIXES, text_of
 
 BUILT_IN = ("python-docs", "python-source")
 
@@ -18,9 +21,10 @@ BUILT_IN = ("python-docs", "python-source")
 TEXT_SUFFIXES = frozenset(
     {
         ".adoc", ".c", ".cc", ".cfg", ".conf", ".cpp", ".cs", ".css", ".csv", ".go", ".h", ".hpp",
-        ".html", ".ini", ".java", ".js", ".json", ".jsonl", ".jsx", ".kt", ".log", ".md", ".org",
+        ".ini", ".java", ".js", ".json", ".jsonl", ".jsx", ".kt", ".log", ".md", ".org",
         ".php", ".proto", ".py", ".r", ".rb", ".rs", ".rst", ".scala", ".sh", ".sql", ".swift",
-        ".tex", ".toml", ".ts", ".tsx", ".txt", ".xml", ".yaml", ".yml"
+        ".tex", ".toml", ".ts", ".tsx", ".txt", ".xml", ".yaml", ".yml",
+        *HTML_SUFFIXES, *PDF_SUFFIXES,
     }
 )
 # fmt: on
@@ -35,20 +39,32 @@ _NOT_LIBRARY = frozenset({"test", "tests", "idle_test", "site-packages", "dist-p
 _NOT_TEXT = frozenset({"__pycache__", "node_modules"})
 
 
+class Document(Struct, frozen=True):
+    """One text of a corpus. source: what it is called: a topic, or a path below the corpus's folder."""
+
+    source: str
+    text: str
+
+
 def load_corpus(reference: str) -> Corpus:
     """Index the text that `reference` names: `python-docs`, `python-source`, or a path to a file or folder.
 
     python-docs takes about 10 ms (0.5 MB of English prose about the language), python-source 0.2 s (6 MB of code).
     Raises UsageError, naming the file, where a path is missing, unreadable, not UTF-8, empty or too large.
     """
+    return Corpus(reference, "\n\n".join(document.text for document in read_documents(reference)))
+
+
+def read_documents(reference: str) -> list[Document]:
+    """The texts of a corpus one by one, in a fixed order; at least one of them holds text. Raises as `load_corpus`."""
     if reference == "python-docs":
-        return Corpus(reference, _python_docs())
+        return _python_docs()
     if reference == "python-source":
-        return Corpus(reference, _python_source())
-    return Corpus(reference, _user_text(Path(reference)))
+        return _python_source()
+    return _user_documents(Path(reference))
 
 
-def _python_docs() -> str:
+def _python_docs() -> list[Document]:
     try:
         from pydoc_data.topics import topics
     except ImportError as error:
@@ -56,25 +72,25 @@ def _python_docs() -> str:
             "corpus python-docs: this Python was installed without its documentation (pydoc_data); "
             "use python-source or a path to your own text"
         ) from error
-    return "\n\n".join(topics[name] for name in sorted(topics))
+    return [Document(name, topics[name]) for name in sorted(topics)]
 
 
-def _python_source() -> str:
+def _python_source() -> list[Document]:
     root = Path(sysconfig.get_path("stdlib"))
-    texts: list[str] = []
+    documents: list[Document] = []
     size = 0
     for path in _files_under(root, frozenset({".py"}), _NOT_LIBRARY):
         data = path.read_bytes()
         size += len(data)
         if size > _SOURCE_BYTES:
             break
-        texts.append(data.decode("utf-8", "replace"))
-    if not texts:
+        documents.append(Document(path.relative_to(root).as_posix(), data.decode("utf-8", "replace")))
+    if not documents:
         raise UsageError(f"corpus python-source: no sources under {root}; use python-docs or a path to your own text")
-    return "\n\n".join(texts)
+    return documents
 
 
-def _user_text(root: Path) -> str:
+def _user_documents(root: Path) -> list[Document]:
     if root.is_dir():
         paths = list(_files_under(root, TEXT_SUFFIXES, _NOT_TEXT))
         if not paths:
@@ -86,35 +102,29 @@ def _user_text(root: Path) -> str:
             f"corpus {root}: no such file or folder; give a path to text in UTF-8, or one of {', '.join(BUILT_IN)}"
         )
     size = 0
-    texts: list[str] = []
+    documents: list[Document] = []
     for path in paths:
-        text, file_bytes = _read_text(path)
-        size += file_bytes
+        data = _read(path)
+        size += len(data)
         if size > _USER_BYTES:
             raise UsageError(
                 f"corpus {root}: more than {_USER_BYTES >> 20} MiB of text; every worker holds it in memory, "
                 "so name a smaller file or folder"
             )
-        texts.append(text)
-    text = "\n\n".join(texts)
-    if not text.strip():
+        source = path.name if path == root else path.relative_to(root).as_posix()
+        documents.append(Document(source, text_of(path, data)))
+    if not any(document.text.strip() for document in documents):
         raise UsageError(f"corpus {root}: holds no text")
-    return text
+    return documents
 
 
-def _read_text(path: Path) -> tuple[str, int]:
+def _read(path: Path) -> bytes:
+    """A file's bytes, one more than there may be of a file that is too large."""
     try:
-        if path.stat().st_size > _USER_BYTES:
-            return "", _USER_BYTES + 1
-        data = path.read_bytes()
-        return data.decode("utf-8-sig"), len(data)
+        with path.open("rb") as file:
+            return file.read(_USER_BYTES + 1)
     except OSError as error:
         raise UsageError(f"corpus {path}: can't be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"corpus {path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); convert it, for example with iconv"
-        ) from error
 
 
 def _files_under(root: Path, suffixes: frozenset[str], skipped: frozenset[str]) -> Iterator[Path]:

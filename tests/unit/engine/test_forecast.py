@@ -130,3 +130,24 @@ def test_a_tokenizer_at_hand_gives_the_ratio_and_nothing_is_sent() -> None:
     assert found.sizer.chars_per_token == pytest.approx(_true_ratio(corpus), rel=0.02)
     assert (found.requests, found.sizer.message_tokens) == (0, 0.0)
     assert found.sizer.nonce_tokens == pytest.approx(3, abs=0.2)
+
+
+def _agents_forecast(folder: Path, **tools: Any) -> Forecast:
+    workload = {"name": "agents", "kind": "tools", "paired": 0, "output_tokens": 100} | tools
+    scenario = scenario_of(folder, workloads=[workload], load=open_load(10, "5s"))
+    workloads = [build_workload(spec, seed=scenario.seed) for spec in scenario.workloads]
+    return forecast(scenario, schedule_of(scenario.load), workloads, (LOW, HIGH), forced=False)
+
+
+def test_what_agents_take_at_most_is_up_to_the_model(tmp_path: Path) -> None:
+    found = _agents_forecast(tmp_path)
+    assert found.sessions == 50
+    assert (found.turns, found.input_tokens, found.output_tokens, found.high) == (None, None, None, None)
+    assert found.low > 0
+    assert "the model decides how many turns they take" in found.line(1.0)
+    assert "no upper limit known" in found.line(1.0)
+
+
+def test_tool_definitions_are_part_of_what_is_paid_for(tmp_path: Path) -> None:
+    few, many = (_agents_forecast(tmp_path, tools=count).low for count in (30, 200))
+    assert many > 2 * few

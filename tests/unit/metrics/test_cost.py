@@ -136,6 +136,22 @@ def test_a_record_has_its_cost_where_it_is_exact() -> None:
     assert [line["cost"] for line in by_end] == [pytest.approx(0.0102), None, pytest.approx(0.0102)]
 
 
+def test_a_scored_record_has_the_prices_it_was_reckoned_by_and_how_long_its_calls_were_written() -> None:
+    recorder = Recorder(PLAN, "w")
+    recorder.begin(ORIGIN_NS, Meter(PRICES, START_UNIX_S))
+    written: dict[str, Any] = {"first_call_ns": ORIGIN_NS, "last_call_ns": ORIGIN_NS + 250_000_000}
+    recorder.record(turn(20, marks={"right": True}, **written))
+    recorder.record(turn(21, **written))
+    recorder.record(turn(22, streamed=False, **written))
+    scored, plain, whole = (msgspec.json.decode(line) for line in _lines(snap(recorder).records))
+    rates = PRICES.at(START_UNIX_S + 20)
+    assert rates is not None
+    assert scored["rates"] == list(rates)
+    assert (scored["tool_call_s"], plain["tool_call_s"]) == (0.25, 0.25)
+    assert "rates" not in plain
+    assert "tool_call_s" not in whole
+
+
 def _lines(packed: bytes) -> list[bytes]:
     return gzip.decompress(packed).splitlines()
 

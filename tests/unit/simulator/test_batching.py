@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from loadgen.simulator.batching import Engine, Job, QueueFullError, SimRequest, SimResult, simulate
-from loadgen.simulator.timing import Profile
+from loadgen.simulator.timing import PROFILES, Profile
 
 # Round numbers: a step is 10 ms, a prompt token 1 ms, a request 5 ms, a decoding sequence 1 ms.
 PROFILE = Profile(
@@ -195,3 +195,14 @@ def test_a_token_of_prompt_and_output_is_the_least() -> None:
         Job(0, 1)
     with pytest.raises(ValueError, match="at least one"):
         Job(1, 0)
+
+
+def test_a_very_long_prompt_is_let_go_in_parts_and_known_the_next_time() -> None:
+    engine, size = Engine(PROFILES["fast"], 1), PROFILES["fast"].block_tokens
+    blocks = list(range(1, 60_001))
+    for cached in (0, 59_999 * size):
+        job = Job(60_000 * size, 2, blocks)
+        engine.submit(job)
+        _drain(engine)
+        assert job.cached_tokens == cached
+        assert (engine.cache.pinned, engine.cache.kept) == (0, 60_000)

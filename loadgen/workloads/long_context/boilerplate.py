@@ -1,0 +1,16 @@
+"""What stands around documents and says nothing of any question: retrieval finds it all the same."""
+
+BOILERPLATE = (
+    "Skip to content\nHome  Products  Documentation  Blog  Contact\nSearch\nTable of contents\nPrevious topic  "
+    "Next topic\nThis page  Report a bug  Show source",
+    "We use cookies to improve your experience on our site. By continuing to browse you accept our use of cookies. "
+    "Manage preferences. Accept all. Reject all.",
+    "All rights reserved. Permission to use, copy and distribute this document for any purpose without fee is hereby "
+    "granted, provided that this notice appears in all copies. THE DOCUMENT IS PROVIDED AS IS, WITHOUT WARRANTY OF ANY "
+    "KIND.",
+    "Was this page helpful? Yes No\nLast updated by the documentation team. Subscribe to our newsletter for updates. "
+    "Follow us. Share this article.",
+    "Internal use only. If you have received this document in error, please notify the sender and delete it. The views "
+    "expressed are those of the author.",
+    "This file was generated automatically. Do not edit it by hand; changes will be lost when it is generated again.",
+)

@@ -1,0 +1,172 @@
+"""Single questions in BFCL's form: read in both spellings, asked once, and scored by its matching rules."""
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from loadgen.client.reply import Reply
+from loadgen.errors import UsageError
+from loadgen.scenario.tools import ToolsSpec
+from loadgen.workloads.base import Marks, Turn
+from loadgen.workloads.tools.bfcl import BfclWorkload
+from loadgen.workloads.tools.matching import all_wanted
+from tests.support.agents import DONE, calling
+
+_PARAMETERS = {
+    "type": "dict",
+    "properties": {
+        "base": {"type": "integer", "description": "b"},
+        "height": {"type": "float"},
+        "unit": {"type": "string"},
+    },
+    "required": ["base", "height"],
+}
+_FUNCTION = {"name": "math.area", "description": "Area", "parameters": _PARAMETERS}
+_WANTED = [{"math.area": {"base": [10], "height": [5.0], "unit": ["units", ""]}}]
+_OFFICIAL = {"id": "simple_0", "question": [[{"role": "user", "content": "Area?"}]], "function": [_FUNCTION]}
+
+
+def _file(folder: Path, *records: Any, name: str = "questions.jsonl") -> Path:
+    path = folder / name
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def _workload(path: Path, answers: Path | None = None) -> BfclWorkload:
+    return BfclWorkload(ToolsSpec(name="q", bfcl=str(path)), path, answers)
+
+
+def _asked(workload: BfclWorkload, reply: Reply, number: int = 0) -> tuple[Turn, Marks]:
+    session = workload.session(number, Random(1))
+    assert session is not None
+    turn = session.next_turn(None)
+    assert turn is not None
+    marks = session.score(reply)  # type: ignore[attr-defined]
+    assert session.next_turn(reply) is None
+    return turn, marks
+
+
+def test_a_question_is_asked_in_the_words_that_servers_take(tmp_path: Path) -> None:
+    turn, _ = _asked(_workload(_file(tmp_path, _OFFICIAL)), DONE)
+    assert turn.tools is not None
+    (tool,) = json.loads(turn.tools)
+    assert tool["function"]["name"] == "math_area"
+    types = {name: part["type"] for name, part in tool["function"]["parameters"]["properties"].items()}
+    assert types == {"base": "integer", "height": "number", "unit": "string"}
+    assert tool["function"]["parameters"]["type"] == "object"
+    assert json.loads(turn.messages[0]) == {"role": "user", "content": "Area?"}
+
+
+def test_answers_stand_in_the_record_or_in_a_file_of_their_own(tmp_path: Path) -> None:
+    right = calling(("math_area", {"base": 10, "height": 5}))
+    inside = _workload(_file(tmp_path, _OFFICIAL | {"ground_truth": _WANTED}))
+    answers = _file(tmp_path, {"id": "simple_0", "ground_truth": _WANTED}, name="answers.jsonl")
+    beside = _workload(_file(tmp_path, _OFFICIAL, name="more.jsonl"), answers)
+    for workload in (inside, beside):
+        _, marks = _asked(workload, right)
+        assert (marks["done"], marks["task"], marks["call_valid"]) == (True, "simple", 1)
+        assert _asked(workload, DONE)[1]["done"] is False
+
+
+def test_without_answers_it_is_unknown_whether_a_call_is_right(tmp_path: Path) -> None:
+    workload = _workload(_file(tmp_path, _OFFICIAL))
+    _, marks = _asked(workload, calling(("math_area", {"base": 1, "height": 2}), ("math_area", {"base": "x"})))
+    assert marks["done"] is None
+    assert (marks["call_valid"], marks["call_invalid"], marks["calls"]) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("category", "called", "done"),
+    [("irrelevance", True, False), ("live_irrelevance", False, True), ("live_relevance", True, True)],
+)
+def test_where_no_call_is_wanted_any_is_wrong(tmp_path: Path, category: str, called: bool, done: bool) -> None:
+    workload = _workload(_file(tmp_path, _OFFICIAL | {"id": f"{category}_7"}))
+    reply = calling(("math_area", {"base": 1, "height": 2})) if called else DONE
+    assert _asked(workload, reply)[1]["done"] is done
+
+
+def test_a_call_that_does_not_fit_its_schema_makes_the_answer_wrong(tmp_path: Path) -> None:
+    workload = _workload(_file(tmp_path, _OFFICIAL | {"ground_truth": _WANTED}))
+    right = ("math_area", {"base": 10, "height": 5})
+    assert _asked(workload, calling(right, ("math_area", "{")))[1]["done"] is False
+
+
+def test_a_failed_turn_says_nothing_of_the_model(tmp_path: Path) -> None:
+    _, marks = _asked(_workload(_file(tmp_path, _OFFICIAL)), Reply(ok=False))
+    assert "done" not in marks
+
+
+def test_questions_without_functions_offer_none(tmp_path: Path) -> None:
+    record = {"messages": [{"role": "user", "content": "Hi"}], "tools": [], "subset": "irrelevance"}
+    turn, marks = _asked(_workload(_file(tmp_path, record)), DONE)
+    assert turn.tools is None
+    assert marks["done"] is True
+
+
+def _call(**arguments: Any) -> tuple[str, dict[str, Any]]:
+    return ("f", arguments)
+
+
+@pytest.mark.parametrize(
+    ("calls", "wanted", "right"),
+    [
+        ([_call(a=1)], [{"f": {"a": [1, 2]}}], True),
+        ([_call(a=3)], [{"f": {"a": [1, 2]}}], False),
+        ([_call(a=1)], [{"g": {"a": [1]}}], False),
+        ([_call(a=1)], [{"f": {"a": [1], "b": [2]}}], False),
+        ([_call(a=1)], [{"f": {"a": [1], "b": [2, ""]}}], True),
+        ([_call(a=1, c=1)], [{"f": {"a": [1]}}], False),
+        ([_call(a="New York, NY")], [{"f": {"a": ["new york ny"]}}], True),
+        ([_call(a="New Jersey")], [{"f": {"a": ["New York"]}}], False),
+        ([_call(a=5)], [{"f": {"a": [5.0]}}], True),
+        ([_call(a=5.0)], [{"f": {"a": [5]}}], False),
+        ([_call(a="5")], [{"f": {"a": [5]}}], False),
+        ([_call(a=True)], [{"f": {"a": [1]}}], False),
+        ([_call(a=True)], [{"f": {"a": [True]}}], True),
+        ([_call(a=["X", "y z"])], [{"f": {"a": [["x", "yz"]]}}], True),
+        ([_call(a=["y", "x"])], [{"f": {"a": [["x", "y"]]}}], False),
+        ([_call(a={"k": "v"})], [{"f": {"a": [{"k": ["v", "w"]}]}}], True),
+        ([_call(a={"k": "u"})], [{"f": {"a": [{"k": ["v", "w"]}]}}], False),
+        ([_call(a={})], [{"f": {"a": [{"k": ["v", ""]}]}}], True),
+        ([_call(a=2), _call(a=1)], [{"f": {"a": [1]}}, {"f": {"a": [2]}}], True),
+        ([_call(a=1), _call(a=1)], [{"f": {"a": [1]}}, {"f": {"a": [2]}}], False),
+        ([_call(a=1)], [{"f": {"a": [1]}}, {"f": {"a": [1]}}], False),
+        ([], [{"f": {"a": [1]}}], False),
+    ],
+)
+def test_calls_match_by_bfcls_rules(calls: Any, wanted: Any, right: bool) -> None:
+    assert all_wanted(calls, wanted) is right
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "has no questions"),
+        ("{", ":1: is no question in BFCL's form"),
+        ('{"id": "x_1"}', ":1: asks 0 turns; expected one"),
+        ('{"messages": [], "tools": []}', ":1: has no messages"),
+        ('{"messages": [{"role": "user"}], "tools": [{"type": "function"}]}', ":1: a tool without a function's name"),
+        (
+            '{"messages": [{}], "tools": [{"function": {"name": "f", "parameters": {"required": 3}}}]}',
+            r":1 \(f\): its parameters are no JSON Schema",
+        ),
+        (
+            '{"messages": [{}], "tools": [{"function": {"name": "f", "parameters": {"$ref": "http://127.0.0.1/s"}}}]}',
+            "refers to 'http://127.0.0.1/s', which is not in it; nothing is fetched",
+        ),
+    ],
+)
+def test_a_file_that_is_none_is_refused_with_its_place(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "questions.jsonl"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=told):
+        _workload(path)
+
+
+def test_answers_to_other_questions_are_refused(tmp_path: Path) -> None:
+    answers = _file(tmp_path, {"id": "other_0", "ground_truth": _WANTED}, name="answers.jsonl")
+    with pytest.raises(UsageError, match="answers none of the questions"):
+        _workload(_file(tmp_path, _OFFICIAL), answers)
