@@ -15,7 +15,7 @@ ALPHA = 0.025
 
 
 def look_at(sessions: int, first: int = FIRST_LOOK) -> int:
-    """Which look (1, 2, ...) so many sessions with turns that ended allow: the j-th at first * 2^(j - 1), 0 before."""
+    """Which look (1, 2, ...) so many sessions with turns allow: the j-th at first * 2^(j - 1); 0 before the first."""
     return 0 if sessions < first else int(math.log2(sessions / first) + 1e-9) + 1
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 
@@ -57,17 +58,20 @@ def write_results(
         notes=[*notes, *conductor.notes, *map(loss_note, losses), *filter(None, [folder.records_note])],
         losses=losses,
     )
-    summary = summarize(
+    figures = partial(
+        summarize,
         aggregate,
         info,
         slos=[slo.text for slo in scenario.objectives],
         ended_s=conductor.load_ended_s,
         invalid=invalid,
         costs=ahead.basis,
-        quality=_quality(scenario, scored),
     )
-    summary = judging.judge(summary, conductor, ahead)
     folder.release()
+    if scored.turns or scenario.objectives:
+        # A mistake of ours in what makes quality and verdict must not cost the figures.
+        write_summary(folder, figures())
+    summary = judging.judge(figures(quality=_quality(scenario, scored)), conductor, ahead)
     if not write_summary(folder, summary) and folder.rescue(NAME, to_json(summary)) is None:
         # The figures are what a run is for: better among the console's lines than nowhere.
         sys.stdout.write(to_json(summary).decode())
