@@ -1,0 +1,186 @@
+"""*Capacity*: how much load can this endpoint carry within the SLOs, and at what cost? By stage and by run."""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from grafana.frame import RUN, limits, quantile, quantile_of_all, rate, total
+from grafana.frame import board as framed
+from grafana.parts import RED, YELLOW, Panel, Query, Row, Step, cloud, grid, lines, number
+
+_TTFT = "loadgen_time_to_first_token_seconds"
+_TPOT = "loadgen_time_per_output_token_seconds"
+_BY = "run_id, stage"
+_OUTPUT = 'type="output"'
+
+
+def best_within_slos() -> str:
+    """The highest rate of any 30 s in a measured stage in which no tail was over its limit."""
+    throughput = f'sum by (run_id) (rate(loadgen_requests_total{{{RUN}, outcome="ok"}}[30s]))'
+    over = (
+        f"loadgen_latency_quantile_seconds{{{RUN}}} > on (run_id, metric, quantile) "
+        f"min by (run_id, metric, quantile) (loadgen_slo_limit_seconds{{{RUN}}})"
+    )
+    measured = f'loadgen_stage_active{{{RUN}, measured="true"}} == 1'
+    # Without a limit every rate would be within it.
+    limited = f"max by (run_id) (loadgen_slo_limit_seconds{{{RUN}}})"
+    within = f"{throughput} and on (run_id) {limited} and on (run_id) ({measured}) unless on (run_id) ({over})"
+    return f"max_over_time(({within})[$__range:5s])"
+
+
+def _goodput(by: str = "") -> str:
+    good, scheduled = (total(f"loadgen_{name}_total", by=by) for name in ("good_requests", "requests_scheduled"))
+    cancelled = total("loadgen_requests_total", by=by, labels='outcome="cancelled"')
+    return f"{good} / ({scheduled} - {cancelled} > 0)"
+
+
+def _stage_rate() -> str:
+    return f'avg by ({_BY}) (avg_over_time(stage:loadgen_requests_ok:rate15s{{{RUN}, stage=~"$stage"}}[$__range]))'
+
+
+def _cost(per: str, scale: int) -> Query:
+    cost = total("loadgen_cost_total", by="currency")
+    return Query(f"{scale} * {cost} / on () group_left () ({per} > 0)", "{{currency}}", instant=True)
+
+
+def _plane(what: str, histogram: str) -> Panel:
+    return cloud(
+        f"{what} p99 against throughput",
+        f"One point a stage and run: completed requests a second while the stage lasted, and the p99 of {what} of "
+        "its turns. The knee is the capacity: to its right more load buys only latency.",
+        ("requests a second", "reqps", Query(_stage_rate(), instant=True)),
+        (f"{what} p99", "s", Query(quantile_of_all(0.99, histogram, by=_BY), instant=True)),
+    )
+
+
+def _top() -> Row:
+    return Row(
+        [
+            (
+                number(
+                    "Best rate within the SLOs",
+                    "Completed requests a second in the best 30 s of a measured stage in which no tail was over "
+                    "its limit. An orientation: `loadgen sweep` finds the highest rate with an interval. Absent "
+                    "without SLOs on latency.",
+                    "reqps",
+                    Query(best_within_slos(), "{{run_id}}", instant=True),
+                ),
+                6,
+            ),
+            (
+                number(
+                    "Goodput",
+                    "Turns within every limit, of those scheduled and not cancelled by us. Below 95 % yellow, "
+                    "below 90 % red.",
+                    "percentunit",
+                    Query(_goodput(), instant=True),
+                    base=RED,
+                    steps=[Step(0.9, YELLOW), Step(0.95, "green")],
+                ),
+                4,
+            ),
+            (
+                number(
+                    "Output tokens per unit of money",
+                    "What a dollar (the currency of the scenario's prices) bought. Absent where the cost is not "
+                    "exactly known.",
+                    "short",
+                    Query(
+                        f"{total('loadgen_tokens_total', labels=_OUTPUT)} / {total('loadgen_cost_total')}", instant=True
+                    ),
+                ),
+                5,
+            ),
+            (
+                number(
+                    "Cost of 1,000 requests",
+                    "By the scenario's prices, of all turns that have ended.",
+                    "short",
+                    _cost(total("loadgen_requests_total"), 1000),
+                    decimals=4,
+                ),
+                4,
+            ),
+            (
+                number(
+                    "Cost of a million output tokens",
+                    "Input included: what the answers cost in all, by the scenario's prices.",
+                    "short",
+                    _cost(total("loadgen_tokens_total", labels=_OUTPUT), 1_000_000),
+                    decimals=4,
+                ),
+                5,
+            ),
+        ],
+        4,
+    )
+
+
+def board() -> Dashboard:
+    """The dashboard."""
+    within = rate("loadgen_slo_good_requests_total", by="slo", window="30s")
+    ok = rate("loadgen_requests_total", labels='outcome="ok"', window="30s")
+    table = grid(
+        "Stages side by side",
+        "Where the tail leaves the median behind, the stage's load is beyond the knee. Quantiles are within a bucket.",
+        "s",
+        ("requests/s", Query(_stage_rate(), instant=True)),
+        ("TTFT p50", Query(quantile_of_all(0.5, _TTFT, by=_BY), instant=True)),
+        ("TTFT p99", Query(quantile_of_all(0.99, _TTFT, by=_BY), instant=True)),
+        ("TPOT p50", Query(quantile_of_all(0.5, _TPOT, by=_BY), instant=True)),
+        ("TPOT p99", Query(quantile_of_all(0.99, _TPOT, by=_BY), instant=True)),
+        ("goodput", Query(_goodput(_BY), instant=True)),
+        units={"requests/s": "reqps", "goodput": "percentunit"},
+    )
+    rows = [
+        _top(),
+        Row([(_plane("TTFT", _TTFT), 12), (_plane("TPOT", _TPOT), 12)], 10, "Throughput against the tail"),
+        Row([(table, 24)], 8),
+        Row(
+            [
+                (
+                    lines(
+                        "Throughput",
+                        "Completed requests and output tokens a second, the last 30 s: the plateau is what the "
+                        "server can do.",
+                        "short",
+                        Query(ok, "requests/s"),
+                        Query(rate("loadgen_tokens_total", labels=_OUTPUT, window="30s"), "output tokens/s"),
+                        logarithmic=True,
+                    ),
+                    8,
+                ),
+                (
+                    lines(
+                        "TTFT p99",
+                        "Of the last 30 s, within a bucket, beside the limits: the load at which it crosses is the "
+                        "capacity.",
+                        "s",
+                        Query(quantile(0.99, _TTFT, by="run_id", window="30s"), "{{run_id}}"),
+                        limits("ttft"),
+                    ),
+                    8,
+                ),
+                (
+                    lines(
+                        "Turns within each SLO",
+                        "Of the ok turns of the last 30 s those within the limit: which SLO gives way first. An "
+                        "SLO that is restricted to a workload counts only its turns: choose that workload.",
+                        "percentunit",
+                        Query(f"{within} / on () group_left () ({ok} > 0)", "{{slo}}"),
+                        maximum=1.0,
+                    ),
+                    8,
+                ),
+            ],
+            8,
+            "As the load went",
+        ),
+    ]
+    return framed(
+        "loadgen-capacity",
+        "Capacity",
+        "How much load can this endpoint carry within the SLOs, and at what cost?",
+        rows,
+        runs=True,
+        since="now-1h",
+        refresh="15s",
+    )
