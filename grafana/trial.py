@@ -40,7 +40,6 @@ _SCENARIO: dict[str, Any] = {
             "kind": "replay",
             "format": "agentic",
             "path": str(_CHECKOUT / "tests" / "data" / "agentic_small.jsonl"),
-            "tool_wait": "50ms",
         },
     ],
     "load": {
