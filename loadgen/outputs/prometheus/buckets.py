@@ -7,6 +7,8 @@ whole µs, so that the 1 µs steps of our own histograms split nowhere.
 
 from typing import Final
 
+from loadgen.metrics.snapshot import A_TOKEN_NS
+
 _DIGITS = (10, 12, 15, 18, 22, 27, 33, 40, 49, 59, 71, 85)
 _NS = 1000
 
@@ -21,5 +23,5 @@ def _series(first: int, last: int) -> tuple[int, ...]:
 DURATIONS: Final = tuple(us * _NS for us in _series(1_000, 710_000_000))
 # Gaps of one read are 0, those of a fast server some 100 µs; lag begins at the timer's own.
 GAPS: Final = tuple(us * _NS for us in _series(10, 100_000_000))
-# In tokens.
-TOKENS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, *_series(10, 1_500_000))
+# In steps of a token.
+TOKENS: Final = tuple(n * A_TOKEN_NS for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, *_series(10, 1_500_000)))

@@ -11,43 +11,54 @@ from loadgen.metrics.aggregate import Aggregate
 from loadgen.metrics.counters import TOKEN_KINDS, Counters
 from loadgen.metrics.histogram import Histogram
 from loadgen.metrics.plan import RunPlan
-from loadgen.metrics.snapshot import Metric, TurnMetric
+from loadgen.metrics.snapshot import A_TOKEN_NS, Metric, TurnMetric
 from loadgen.metrics.turn import Outcome
-from loadgen.outputs.prometheus.buckets import DURATIONS, GAPS
+from loadgen.outputs.prometheus.buckets import DURATIONS, GAPS, TOKENS
 from loadgen.outputs.prometheus.text import Family, bucket_heads, labels, number, sample
 
 _OUTCOMES: tuple[str, ...] = get_args(Outcome)
 _FAILED = [outcome for outcome in _OUTCOMES if outcome not in ("ok", "cancelled")]
 _INPUT, _OUTPUT = TOKEN_KINDS.index("input"), TOKEN_KINDS.index("output")
-_NS = 1e9
 
 _Cell = tuple[int, int]
 
 
 class _Histogram(NamedTuple):
-    """One exported histogram. bounds: in ns. rare: there only once a run has any value of it."""
+    """One exported histogram. bounds: in ns. unit_ns: what its values count in. more: labels beside those of the cell.
 
+    rare: there only once a run has any value of it.
+    """
+
+    metric: TurnMetric
     name: str
-    help: str
     bounds: tuple[int, ...]
+    more: str = ""
     rare: bool = False
+    unit_ns: float = 1e9
 
 
-_HISTOGRAMS: Final[dict[TurnMetric, _Histogram]] = {
-    "ttft": _Histogram("time_to_first_token_seconds", "From the intended time to the first output.", DURATIONS),
-    "ttfo": _Histogram(
-        "time_to_first_output_seconds",
-        "From the intended time to the first content or tool call, after reasoning.",
-        DURATIONS,
-    ),
-    "itl": _Histogram("inter_token_latency_seconds", "Gaps between successive output chunks.", GAPS),
-    "tpot": _Histogram("time_per_output_token_seconds", "(last output - first) / (output tokens - 1).", DURATIONS),
-    "e2e": _Histogram("request_duration_seconds", "From the intended time to the end of the reply.", DURATIONS),
-    "service_ttft": _Histogram(
-        "service_time_to_first_token_seconds", "From the send time to the first output.", DURATIONS
-    ),
-    "schedule_lag": _Histogram("schedule_lag_seconds", "How late turns were taken up.", GAPS),
-    "tool_wait": _Histogram("tool_wait_seconds", "Waits for tools before a turn.", DURATIONS, rare=True),
+_HISTOGRAMS: Final = (
+    _Histogram("ttft", "time_to_first_token_seconds", DURATIONS),
+    _Histogram("ttfo", "time_to_first_output_seconds", DURATIONS),
+    _Histogram("itl", "inter_token_latency_seconds", GAPS),
+    _Histogram("tpot", "time_per_output_token_seconds", DURATIONS),
+    _Histogram("e2e", "request_duration_seconds", DURATIONS),
+    _Histogram("service_ttft", "service_time_to_first_token_seconds", DURATIONS),
+    _Histogram("schedule_lag", "schedule_lag_seconds", GAPS),
+    _Histogram("tool_wait", "tool_wait_seconds", DURATIONS, rare=True),
+    _Histogram("input_tokens", "request_tokens", TOKENS, ',type="input"', unit_ns=A_TOKEN_NS),
+    _Histogram("output_tokens", "request_tokens", TOKENS, ',type="output"', unit_ns=A_TOKEN_NS),
+)
+_HELP: Final = {
+    "time_to_first_token_seconds": "From the intended time to the first output.",
+    "time_to_first_output_seconds": "From the intended time to the first content or tool call, after reasoning.",
+    "inter_token_latency_seconds": "Gaps between successive output chunks.",
+    "time_per_output_token_seconds": "(last output - first) / (output tokens - 1).",
+    "request_duration_seconds": "From the intended time to the end of the reply.",
+    "service_time_to_first_token_seconds": "From the send time to the first output.",
+    "schedule_lag_seconds": "How late turns were taken up.",
+    "tool_wait_seconds": "Waits for tools before a turn.",
+    "request_tokens": "Tokens of a turn, where known.",
 }
 
 
@@ -80,30 +91,27 @@ class Cells:
 
     def _histograms(self, found: Mapping[tuple[Metric, int, int], Histogram]) -> list[Family]:
         seen = {metric for metric, _, _ in found}
-        return [
-            Family(
-                of.name,
-                "histogram",
-                of.help,
-                []
-                if of.rare and metric not in seen
-                else [self._histogram(metric, of, cell, found.get((metric, *cell), _EMPTY)) for cell in self._cells],
-            )
-            for metric, of in _HISTOGRAMS.items()
-        ]
+        blocks: dict[str, list[bytes]] = {name: [] for name in _HELP}
+        for of in _HISTOGRAMS:
+            if not of.rare or of.metric in seen:
+                blocks[of.name] += [
+                    self._histogram(of, cell, found.get((of.metric, *cell), _EMPTY)) for cell in self._cells
+                ]
+        return [Family(name, "histogram", text, blocks[name]) for name, text in _HELP.items()]
 
-    def _histogram(self, metric: TurnMetric, of: _Histogram, cell: _Cell, values: Histogram) -> bytes:
-        drawn = self._drawn.get((metric, cell))
+    def _histogram(self, of: _Histogram, cell: _Cell, values: Histogram) -> bytes:
+        key = (of.metric, cell)
+        drawn = self._drawn.get(key)
         if drawn is not None and drawn[0] == values.n:
             return drawn[1]
-        heads = self._heads.get((metric, cell))
+        heads = self._heads.get(key)
         if heads is None:
-            bounds = [bound / _NS for bound in of.bounds]
-            heads = self._heads[metric, cell] = bucket_heads(of.name, self._inside[cell], bounds)
-        counts = [*values.at_most(of.bounds), values.n] if values.n else [0] * (len(of.bounds) + 1)
-        shown = [*map(str, counts), number(values.sum_ns / _NS), str(values.n)]
+            bounds = [bound / of.unit_ns for bound in of.bounds]
+            heads = self._heads[key] = bucket_heads(of.name, self._inside[cell] + of.more, bounds)
+        counts = [*values.at_most(of.bounds), values.n]
+        shown = [*map(str, counts), number(values.sum_ns / of.unit_ns), str(values.n)]
         text = "".join([f"{head}{value}\n" for head, value in zip(heads, shown, strict=True)]).encode()
-        self._drawn[metric, cell] = (values.n, text)
+        self._drawn[key] = (values.n, text)
         return text
 
     def _counters(self, found: Mapping[_Cell, Counters]) -> list[Family]:
