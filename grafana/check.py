@@ -17,6 +17,8 @@ from grafana.promserver import Prometheus, QueryError, Series, installed
 from grafana.reading import Asked, Board, Variable, boards, faults_of
 from grafana.trial import STEP_S, Trial, tried
 
+# As Grafana has it with a scrape interval of 1 s.
+_RATE_S = max(4, 1 + STEP_S)
 # Names that a query may ask of servers which the trial does not have, always beside (`or`) one that it has.
 _OF_OTHER_SERVERS = re.compile(r"sglang:\w+|DCGM_\w+")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -56,8 +58,8 @@ def values_for(board: Board, prometheus: Prometheus, trial: Trial) -> tuple[dict
     span_s = max(1, math.ceil(trial.end_s - trial.start_s))
     values = {
         "__interval": f"{STEP_S}s",
-        # As Grafana has it with a scrape interval of 1 s.
-        "__rate_interval": f"{max(4, 1 + STEP_S)}s",
+        "__rate_interval": f"{_RATE_S}s",
+        "__rate_interval_ms": str(1000 * _RATE_S),
         "__range": f"{span_s}s",
         "__range_s": str(span_s),
     }

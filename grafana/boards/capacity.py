@@ -12,16 +12,21 @@ _BY = "run_id, stage"
 _OUTPUT = 'type="output"'
 
 
+def _limit() -> str:
+    """Without those of one workload or stage: the figure held against them is of all."""
+    return f'loadgen_slo_limit_seconds{{{RUN}, quantile!="", workload="", stage=""}}'
+
+
 def best_within_slos() -> str:
     """The highest rate of any 30 s in a measured stage in which no tail was over its limit."""
     throughput = f'sum by (run_id) (rate(loadgen_requests_total{{{RUN}, outcome="ok"}}[30s]))'
     over = (
         f"loadgen_latency_quantile_seconds{{{RUN}}} > on (run_id, metric, quantile) "
-        f"min by (run_id, metric, quantile) (loadgen_slo_limit_seconds{{{RUN}}})"
+        f"min by (run_id, metric, quantile) ({_limit()})"
     )
     measured = f'loadgen_stage_active{{{RUN}, measured="true"}} == 1'
-    # Without a limit every rate would be within it.
-    limited = f"max by (run_id) (loadgen_slo_limit_seconds{{{RUN}}})"
+    # A run younger than 30 s shows too low a rate here, never too high. Without a limit every rate would be within it.
+    limited = f"max by (run_id) ({_limit()})"
     within = f"{throughput} and on (run_id) {limited} and on (run_id) ({measured}) unless on (run_id) ({over})"
     return f"max_over_time(({within})[$__range:5s])"
 
@@ -33,7 +38,11 @@ def _goodput(by: str = "") -> str:
 
 
 def _stage_rate() -> str:
-    return f'avg by ({_BY}) (avg_over_time(stage:loadgen_requests_ok:rate15s{{{RUN}, stage=~"$stage"}}[$__range]))'
+    """What a run completed while it was in a stage, over how long it was."""
+    chosen = f'{{{RUN}, stage=~"$stage"}}[$__range]'
+    done, at = f"stage:loadgen_requests_ok:total{chosen}", f"stage:loadgen_active:timestamp_seconds{chosen}"
+    grown = f"max_over_time({done}) - min_over_time({done})"
+    return f"sum by ({_BY}) (({grown}) / (max_over_time({at}) - min_over_time({at}) > 0))"
 
 
 def _cost(per: str, scale: int) -> Query:
@@ -116,8 +125,8 @@ def _top() -> Row:
 
 def board() -> Dashboard:
     """The dashboard."""
-    within = rate("loadgen_slo_good_requests_total", by="slo", window="30s")
-    ok = rate("loadgen_requests_total", labels='outcome="ok"', window="30s")
+    within = rate("loadgen_slo_good_requests_total", by="slo", window_s=30)
+    ok = rate("loadgen_requests_total", labels='outcome="ok"', window_s=30)
     table = grid(
         "Stages side by side",
         "Where the tail leaves the median behind, the stage's load is beyond the knee. Quantiles are within a bucket.",
@@ -143,7 +152,7 @@ def board() -> Dashboard:
                         "server can do.",
                         "short",
                         Query(ok, "requests/s"),
-                        Query(rate("loadgen_tokens_total", labels=_OUTPUT, window="30s"), "output tokens/s"),
+                        Query(rate("loadgen_tokens_total", labels=_OUTPUT, window_s=30), "output tokens/s"),
                         logarithmic=True,
                     ),
                     8,

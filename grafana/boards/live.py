@@ -112,7 +112,7 @@ def _load() -> Row:
                     "than was meant.",
                     "reqps",
                     Query(f"sum (loadgen_target_rate{{{RUN}}})", "offered"),
-                    Query(rate("loadgen_sessions_total", window="30s"), "achieved, 30 s"),
+                    Query(rate("loadgen_sessions_total", window_s=30), "achieved, 30 s"),
                     Query(rate("loadgen_requests_dropped_total"), "dropped"),
                 ),
                 8,
@@ -137,7 +137,7 @@ def _load() -> Row:
                     "s). In a steady state they agree; in flight above the other means that a queue grows.",
                     "short",
                     Query(f"sum (loadgen_requests_in_flight{{{RUN}}})", "in flight"),
-                    Query(rate("loadgen_request_duration_seconds_sum", window="30s"), "rate × mean latency"),
+                    Query(rate("loadgen_request_duration_seconds_sum", window_s=30), "rate × mean latency"),
                     Query(f"sum (loadgen_sessions_active{{{RUN}}})", "sessions"),
                 ),
                 8,
@@ -238,7 +238,7 @@ def _heat(title: str, histogram: str) -> Panel:
 
 
 def _goodput() -> str:
-    good = rate("loadgen_good_requests_total", window="30s")
-    scheduled = rate("loadgen_requests_scheduled_total", window="30s")
-    cancelled = rate("loadgen_requests_total", labels='outcome="cancelled"', window="30s")
+    good = rate("loadgen_good_requests_total", window_s=30)
+    scheduled = rate("loadgen_requests_scheduled_total", window_s=30)
+    cancelled = rate("loadgen_requests_total", labels='outcome="cancelled"', window_s=30)
     return f"{good} / ({scheduled} - {cancelled} > 0)"

@@ -181,7 +181,7 @@ def board() -> Dashboard:
                             ),
                             "server",
                         ),
-                        Query(rate("loadgen_tokens_total", labels='type="output"', window="1m"), "client"),
+                        Query(rate("loadgen_tokens_total", labels='type="output"', window_s=60), "client"),
                     ),
                     12,
                 ),

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.frame import RUN, limits, total
+from grafana.frame import RUN, limits, rate, total
 from grafana.frame import board as framed
 from grafana.parts import RED, YELLOW, Panel, Query, Row, Step, lines, number
 
@@ -149,10 +149,7 @@ def board() -> Dashboard:
                         "Turns a second whose token counts the server did not give. While there are any, tokens "
                         "and costs are lower bounds.",
                         "reqps",
-                        Query(
-                            f"sum by (type) (rate(loadgen_tokens_unknown_requests_total{{{RUN}}}[$__rate_interval]))",
-                            "{{type}}",
-                        ),
+                        Query(rate("loadgen_tokens_unknown_requests_total", by="type"), "{{type}}"),
                     ),
                     8,
                 ),
