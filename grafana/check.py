@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grafana.beside import Beside, beside_summary
 from grafana.promserver import Prometheus, QueryError, Series, installed
 from grafana.reading import Asked, Board, Variable, boards, faults_of
 from grafana.trial import STEP_S, Trial, tried
@@ -124,6 +125,12 @@ def _table(board: Board, shown: Sequence[Shown]) -> Iterator[str]:
         yield f"  {value:>14}  {line.series:>3} series  {line.where}"
 
 
+def _comparison(found: Sequence[Beside]) -> Iterator[str]:
+    yield f"\n{'beside summary.json':<20} {'Prometheus':>12} {'summary':>12}"
+    for figure in found:
+        yield f"  {f'{figure.name} {figure.unit}':<18} {figure.prometheus:>12.5g} {figure.summary:>12.5g}"
+
+
 def main() -> int:
     """Check all of them; the exit code."""
     if not installed():
@@ -136,6 +143,9 @@ def main() -> int:
             shown, wrong = check(board, prometheus, trial, known)
             print("\n".join(_table(board, shown)))
             faults += wrong
+        found = beside_summary(prometheus, trial)
+        print("\n".join(_comparison(found)))
+        faults += [f"{figure.name} is not that of summary.json" for figure in found if not figure.agree]
     print()
     print("\n".join(f"FAULT {fault}" for fault in faults) or "every panel shows something, of a metric that exists")
     return 1 if faults else 0

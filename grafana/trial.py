@@ -18,6 +18,7 @@ from typing import Any
 from grafana.promserver import Prometheus, free_port
 
 STEP_S = 1
+MEASURED = ("low", "high")
 _CHECKOUT = Path(__file__).parents[1]
 _TIMEOUT_S = 120.0
 _SCENARIO: dict[str, Any] = {

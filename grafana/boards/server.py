@@ -176,12 +176,12 @@ def board() -> Dashboard:
                         "short",
                         Query(
                             _either(
-                                "sum (rate(vllm:generation_tokens_total[1m]))",
-                                "sum (rate(sglang:generation_tokens_total[1m]))",
+                                "sum (rate(vllm:generation_tokens_total[$__rate_interval]))",
+                                "sum (rate(sglang:generation_tokens_total[$__rate_interval]))",
                             ),
                             "server",
                         ),
-                        Query(rate("loadgen_tokens_total", labels='type="output"', window_s=60), "client"),
+                        Query(rate("loadgen_tokens_total", labels='type="output"'), "client"),
                     ),
                     12,
                 ),

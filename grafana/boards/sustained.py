@@ -6,7 +6,7 @@ from grafana.frame import RUN, limits, rate, total
 from grafana.frame import board as framed
 from grafana.parts import RED, YELLOW, Panel, Query, Row, Step, lines, number
 
-_START = "the 5-minute window at the run's 10th minute, kept as what the run was like at its start"
+_START = "the 5-minute window at the run's 10th minute (so that it is 0 until then)"
 # A change of a tenth is what a run a day later shows by itself; a quarter is not.
 _DRIFT = [Step(0.1, YELLOW), Step(0.25, RED)]
 
