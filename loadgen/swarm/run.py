@@ -186,8 +186,8 @@ class Run:
     def _export_last(self, summary: Summary) -> None:
         """metrics.prom, and the text that a last scrape finds."""
         conductor = self.conductor
-        assert self._exposition is not None
-        assert conductor.start_unix_ns is not None
+        if self._exposition is None or conductor.start_unix_ns is None:
+            return  # stopped in the very moment it began
         now_s = conductor.aggregate.elapsed_s
         outcome = Outcome(conductor.start_unix_ns / 1e9 + now_s, summary.verdict.outcome, summary.generator.valid)
         self._exposition.write(self._folder, now_s, outcome)

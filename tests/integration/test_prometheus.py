@@ -204,6 +204,22 @@ def test_series_of_a_run_that_has_ended_vanish_while_locust_waits_for_the_next(
         command.end()
 
 
+def test_waiting_for_a_last_scrape_ends_by_ctrl_c_and_leaves_the_verdict_alone(
+    start: Start, fast_simulator: SimulatorProcess, tmp_path: Path
+) -> None:
+    scenario = write_scenario(tmp_path, load=closed_load(2, "2s"))
+    command = start("run", scenario, "--target", fast_simulator.url, "--out", "run", "--prometheus-port", "0")
+    command.await_output("run 2")
+    found = re.search(r"Prometheus: (\S+)", command.output)
+    assert found is not None
+    with urllib.request.urlopen(found[1], timeout=10) as reply:
+        assert b"loadgen_run_info" in reply.read()
+    command.await_output("waiting for Prometheus", 30)
+    command.signal(signal.SIGINT)
+    finished = command.wait(10)
+    assert finished.completed, finished.output
+
+
 def test_a_port_in_use_ends_it_before_it_begins(start: Start, scrape: Scrape, fast_simulator: SimulatorProcess) -> None:
     taken = fast_simulator.url.removesuffix("/v1").rpartition(":")[2]
     finished = start("run", "--target", fast_simulator.url, "--prometheus-port", taken).wait()
