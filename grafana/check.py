@@ -22,6 +22,10 @@ from grafana.trial import STEP_S, Trial, tried
 _RATE_S = max(4, 1 + STEP_S)
 # Names that a query may ask of servers which the trial does not have, always beside (`or`) one that it has.
 _OF_OTHER_SERVERS = re.compile(r"sglang:\w+|DCGM_\w+")
+# What the trial can't show, and why: these may be empty there, and nothing else.
+NOT_IN_THE_TRIAL = {
+    "loadgen_target_users": "closed loop only",
+}
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _IN_BRACES = re.compile(r"\{[^}]*\}|\[[^\]]*\]")
 # What follows by, without, on, ignoring and the like: labels, not metrics.
@@ -32,11 +36,15 @@ _WORDS = frozenset({"and", "or", "unless", "bool", "offset", "by", "without", "o
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one query of a dashboard showed: how many series, and the last value of the first of them."""
+    """What one query of a dashboard showed: how many series, and the last value of the first of them.
+
+    absent: why the trial has none of it.
+    """
 
     where: str
     series: int
     last: float | None
+    absent: str | None = None
 
 
 def metrics_in(expr: str) -> set[str]:
@@ -87,7 +95,10 @@ def check(board: Board, prometheus: Prometheus, trial: Trial, known: set[str]) -
     shown = []
     for asked in board.asked():
         expr = filled(asked.expr, values)
-        strange = {name for name in metrics_in(expr) - known if not _OF_OTHER_SERVERS.fullmatch(name)}
+        label = f"{asked.where} [{asked.unit}] {asked.legend}".rstrip()
+        names = metrics_in(expr)
+        why = next((reason for name, reason in NOT_IN_THE_TRIAL.items() if name in names - known), None)
+        strange = {name for name in names - known - NOT_IN_THE_TRIAL.keys() if not _OF_OTHER_SERVERS.fullmatch(name)}
         if strange:
             faults.append(f"{board.title}, {asked.where}: nobody exports {', '.join(sorted(strange))}")
         if "$" in expr:
@@ -97,10 +108,10 @@ def check(board: Board, prometheus: Prometheus, trial: Trial, known: set[str]) -
         except QueryError as error:
             faults.append(f"{board.title}, {asked.where}: {error}\n    {expr}")
             continue
-        points = [value for series in found for _, value in series.points if not math.isnan(value)]
-        if not points:
+        last = _last(found)
+        if last is None and why is None:
             faults.append(f"{board.title}, {asked.where}: shows nothing\n    {expr}")
-        shown.append(Shown(f"{asked.where} [{asked.unit}] {asked.legend}".rstrip(), len(found), _last(found)))
+        shown.append(Shown(label, len(found), last, why))
     return shown, faults
 
 
@@ -122,7 +133,8 @@ def _table(board: Board, shown: Sequence[Shown]) -> Iterator[str]:
     yield f"\n{board.title}"
     for line in shown:
         value = "nothing" if line.last is None else f"{line.last:.6g}"
-        yield f"  {value:>14}  {line.series:>3} series  {line.where}"
+        note = f" ({line.absent})" if line.last is None and line.absent else ""
+        yield f"  {value:>14}  {line.series:>3} series  {line.where}{note}"
 
 
 def _comparison(found: Sequence[Beside]) -> Iterator[str]:

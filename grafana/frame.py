@@ -41,6 +41,25 @@ def total(series: str, *, by: str = "", labels: str = "") -> str:
     return f"{grouped} (last_over_time({series}{{{chosen}}}[$__range]))"
 
 
+def cost() -> str:
+    """What each run has cost; nothing for one where that is only known to lie between bounds. For instant queries.
+
+    The exact series ends where a cost is no longer known, and its last value would pass for the total: but by then the
+    lower bound, which goes on, is above it.
+    """
+    exact, least = (total(f"loadgen_{name}_total", by="run_id, currency") for name in ("cost", "cost_low"))
+    return f"({exact} >= on (run_id, currency) 0.999999 * {least})"
+
+
+def still_told(series: str, beside: str) -> str:
+    """The runs in which a series was there as long as another: one that ends early has a last value, but no total."""
+
+    def last(name: str) -> str:
+        return f"max by (run_id) (max_over_time(timestamp({name}{{{CELL}}})[$__range:5s]))"
+
+    return f"({last(series)} >= {last(beside)} - 10)"
+
+
 def quantile(q: float, histogram: str, *, by: str = "", window: str = "$__rate_interval") -> str:
     """A quantile of what a histogram took in lately; within one bucket, a factor of 1.25."""
     labels = f"le, {by}" if by else "le"

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.frame import RUN, limits, quantile, quantile_of_all, rate, total
+from grafana.frame import RUN, cost, limits, quantile, quantile_of_all, rate, still_told, total
 from grafana.frame import board as framed
 from grafana.parts import RED, YELLOW, Panel, Query, Row, Step, cloud, grid, lines, number
 
@@ -10,6 +10,7 @@ _TTFT = "loadgen_time_to_first_token_seconds"
 _TPOT = "loadgen_time_per_output_token_seconds"
 _BY = "run_id, stage"
 _OUTPUT = 'type="output"'
+_OUTPUT_BY_RUN = total("loadgen_tokens_total", by="run_id", labels=_OUTPUT)
 
 
 def _limit() -> str:
@@ -31,10 +32,11 @@ def best_within_slos() -> str:
     return f"max_over_time(({within})[$__range:5s])"
 
 
-def _goodput(by: str = "") -> str:
+def _goodput(by: str = "run_id") -> str:
     good, scheduled = (total(f"loadgen_{name}_total", by=by) for name in ("good_requests", "requests_scheduled"))
     cancelled = total("loadgen_requests_total", by=by, labels='outcome="cancelled"')
-    return f"{good} / ({scheduled} - {cancelled} > 0)"
+    known = still_told("loadgen_good_requests_total", "loadgen_requests_scheduled_total")
+    return f"{good} / ({scheduled} - {cancelled} > 0) and on (run_id) {known}"
 
 
 def _stage_rate() -> str:
@@ -46,8 +48,8 @@ def _stage_rate() -> str:
 
 
 def _cost(per: str, scale: int) -> Query:
-    cost = total("loadgen_cost_total", by="currency")
-    return Query(f"{scale} * {cost} / on () group_left () ({per} > 0)", "{{currency}}", instant=True)
+    """per: a count by run."""
+    return Query(f"{scale} * {cost()} / on (run_id) group_left () ({per} > 0)", "{{currency}} {{run_id}}", instant=True)
 
 
 def _plane(what: str, histogram: str) -> Panel:
@@ -80,7 +82,7 @@ def _top() -> Row:
                     "Turns within every limit, of those scheduled and not cancelled by us. Below 95 % yellow, "
                     "below 90 % red.",
                     "percentunit",
-                    Query(_goodput(), instant=True),
+                    Query(_goodput(), "{{run_id}}", instant=True),
                     base=RED,
                     steps=[Step(0.9, YELLOW), Step(0.95, "green")],
                 ),
@@ -92,9 +94,7 @@ def _top() -> Row:
                     "What a dollar (the currency of the scenario's prices) bought. Absent where the cost is not "
                     "exactly known.",
                     "short",
-                    Query(
-                        f"{total('loadgen_tokens_total', labels=_OUTPUT)} / {total('loadgen_cost_total')}", instant=True
-                    ),
+                    Query(f"{_OUTPUT_BY_RUN} / on (run_id) group_right () {cost()}", "{{run_id}}", instant=True),
                 ),
                 5,
             ),
@@ -103,7 +103,7 @@ def _top() -> Row:
                     "Cost of 1,000 requests",
                     "By the scenario's prices, of all turns that have ended.",
                     "short",
-                    _cost(total("loadgen_requests_total"), 1000),
+                    _cost(total("loadgen_requests_total", by="run_id"), 1000),
                     decimals=4,
                 ),
                 4,
@@ -113,7 +113,7 @@ def _top() -> Row:
                     "Cost of a million output tokens",
                     "Input included: what the answers cost in all, by the scenario's prices.",
                     "short",
-                    _cost(total("loadgen_tokens_total", labels=_OUTPUT), 1_000_000),
+                    _cost(_OUTPUT_BY_RUN, 1_000_000),
                     decimals=4,
                 ),
                 5,

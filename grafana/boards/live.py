@@ -139,6 +139,7 @@ def _load() -> Row:
                     Query(f"sum (loadgen_requests_in_flight{{{RUN}}})", "in flight"),
                     Query(rate("loadgen_request_duration_seconds_sum", window_s=30), "rate × mean latency"),
                     Query(f"sum (loadgen_sessions_active{{{RUN}}})", "sessions"),
+                    Query(f"sum (loadgen_target_users{{{RUN}}})", "sessions asked for (closed loop)"),
                 ),
                 8,
             ),

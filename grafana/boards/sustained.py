@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.frame import RUN, limits, rate, total
+from grafana.frame import RUN, cost, limits, rate, total
 from grafana.frame import board as framed
 from grafana.parts import RED, YELLOW, Panel, Query, Row, Step, lines, number
 
@@ -72,9 +72,11 @@ def board() -> Dashboard:
                 (
                     number(
                         "Spent so far",
-                        "By the scenario's prices; in the currency that the series is named by.",
+                        "By the scenario's prices, in the currency that it is named by. Only the lower bound where "
+                        "it is not exactly known.",
                         "short",
-                        Query(total("loadgen_cost_total", by="currency"), "{{currency}}", instant=True),
+                        Query(cost(), "{{currency}}", instant=True),
+                        Query(total("loadgen_cost_low_total", by="currency"), "at least, {{currency}}", instant=True),
                         decimals=4,
                     ),
                     4,

@@ -1,5 +1,6 @@
 """Every dashboard on a real run and a real Prometheus, and Prometheus' figures beside summary.json's."""
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,26 @@ def test_a_dashboard_shows_something_everywhere(watched: _Watched, board: Board)
     prometheus, trial = watched
 
     assert check(board, prometheus, trial, prometheus.names())[1] == []
+
+
+@pytest.mark.parametrize(
+    ("expr", "told"),
+    [
+        ("sum (loadgen_requests_totale)", "nobody exports loadgen_requests_totale"),
+        ('loadgen_requests_total{workload="none"}', "shows nothing"),
+        ("loadgen_requests_total{", "parse error"),
+        ('loadgen_requests_total{run_id="$runs"}', "a variable that is not there"),
+    ],
+)
+def test_a_panel_that_lies_is_found(watched: _Watched, expr: str, told: str) -> None:
+    prometheus, trial = watched
+    whole = boards()[0]
+    spoiled = copy.deepcopy(dict(whole.json))
+    spoiled["panels"][0]["targets"][0]["expr"] = expr
+
+    faults = check(Board(whole.path, spoiled), prometheus, trial, prometheus.names())[1]
+
+    assert [fault for fault in faults if told in fault]
 
 
 def test_prometheus_says_what_the_summary_says(watched: _Watched) -> None:

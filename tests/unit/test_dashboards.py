@@ -2,12 +2,13 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from grafana.build import FOLDER, built, text_of
-from grafana.check import filled, metrics_in
+from grafana.check import NOT_IN_THE_TRIAL, filled, metrics_in
 from grafana.reading import Board, boards, faults_of
 
 _Spoil = Callable[[dict[str, Any]], object]
@@ -72,3 +73,9 @@ def test_variables_are_filled_as_grafana_fills_them() -> None:
     assert filled('a{run_id=~"$run", x="${run:regex}"}[$__range] $other', values) == (
         'a{run_id=~"r1", x="r1"}[60s] $other'
     )
+
+
+def test_what_the_trial_cannot_show_is_a_series_of_the_exporter_all_the_same() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "prometheus.md").read_text()
+
+    assert [name for name in NOT_IN_THE_TRIAL if f"`{name}`" not in told] == []
