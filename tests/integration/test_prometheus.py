@@ -7,15 +7,13 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from loadgen.errors import ExitCode
 from loadgen.simulator.process import SimulatorProcess
 from tests.integration.conftest import Start
-from tests.support.command import Command, closed_load, write_scenario
+from tests.support.command import Command, Finished, closed_load, write_scenario
 from tests.support.ports import free_port
 from tests.support.series import Series, imported, scraped
 from tests.support.waiting import wait_for
@@ -59,26 +57,12 @@ class Scraper:
         self._thread.join()
 
 
-Scrape = Callable[[Command], Scraper]
-
-
-@pytest.fixture
-def scrape() -> Iterator[Scrape]:
-    """Scrapes a command that has said where."""
-    scrapers: list[Scraper] = []
-
-    def begin(command: Command) -> Scraper:
-        command.await_output("Prometheus: http://127.0.0.1:")
-        found = re.search(r"Prometheus: (\S+)", command.output)
-        assert found is not None
-        scrapers.append(Scraper(found[1]))
-        return scrapers[-1]
-
-    try:
-        yield begin
-    finally:
-        for scraper in scrapers:
-            scraper.stop()
+def address(command: Command) -> str:
+    """Where a command has said that it can be scraped."""
+    command.await_output("Prometheus: http://127.0.0.1:")
+    found = re.search(r"Prometheus: (\S+)", command.output)
+    assert found is not None
+    return found[1]
 
 
 def quantile(series: Series, name: str, q: float) -> tuple[float, float]:
@@ -91,26 +75,39 @@ def quantile(series: Series, name: str, q: float) -> tuple[float, float]:
     return (bounds[at - 1] if at else 0.0), bounds[at]
 
 
-def test_the_last_scrape_says_what_the_summary_says(
-    start: Start, scrape: Scrape, fast_simulator: SimulatorProcess, tmp_path: Path
-) -> None:
+Observed = tuple[Finished, bytes]
+
+
+@pytest.fixture(scope="module")
+def observed(fast_simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Observed:
+    """A run of two stages, two workloads and two workers, and the last text that was scraped of it."""
+    folder = tmp_path_factory.mktemp("observed")
     stages = [{"name": name, "duration": "2s", "users": 4} for name in ("low", "high")]
     scenario = write_scenario(
-        tmp_path,
+        folder,
         workloads=[
             {"name": name, "kind": "chat", "prompt_tokens": 20, "output_tokens": 8} for name in ("chat", "docs")
         ],
         load={"arrivals": "closed", "stages": stages},
         slos=["ttft p90 < 5s", "error_rate < 5%"],
     )
-    command = start(
-        "run", scenario, "--target", fast_simulator.url, "--workers", "2", "--out", "run", "--prometheus-port", "0"
-    )
-    scraper = scrape(command)
-    finished = command.wait()
+    options = ("--target", fast_simulator.url, "--workers", "2", "--out", "run")
+    command = Command(folder, "run", scenario, *options, env={"LOADGEN_PROMETHEUS_PORT": "0"})
+    try:
+        scraper = Scraper(address(command))
+        try:
+            finished = command.wait()
+        finally:
+            scraper.stop()
+    finally:
+        command.end()
     assert finished.completed, finished.output
-    scraper.stop()
-    series, summary = scraped(scraper.last), finished.summary
+    return finished, scraper.last
+
+
+def test_the_last_scrape_says_what_the_summary_says(observed: Observed, fast_simulator: SimulatorProcess) -> None:
+    finished, text = observed
+    series, summary = scraped(text), finished.summary
 
     assert series.total("requests_total", outcome="ok") == summary["requests"]["ok"] > 20
     assert series.total("requests_total") == summary["requests"]["sent"]
@@ -142,7 +139,7 @@ def test_the_last_scrape_says_what_the_summary_says(
         for found in family.samples
     }
     assert in_file == {(name, *sorted(labels.items())): value for name, labels, value in series.all}
-    assert fast_simulator.url.encode() not in scraper.last
+    assert fast_simulator.url.encode() not in text
 
 
 def promtool(*arguments: str, text: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
@@ -151,19 +148,9 @@ def promtool(*arguments: str, text: bytes = b"") -> "subprocess.CompletedProcess
     return subprocess.run([PROMTOOL, *arguments], input=text, capture_output=True, timeout=60, check=False)
 
 
-def test_promtool_takes_both_texts(
-    start: Start, scrape: Scrape, fast_simulator: SimulatorProcess, tmp_path: Path
-) -> None:
-    scenario = write_scenario(tmp_path, load=closed_load(2, "2s"))
-    command = start(
-        "run", scenario, "--target", fast_simulator.url, "--out", "run", env={"LOADGEN_PROMETHEUS_PORT": "0"}
-    )
-    scraper = scrape(command)
-    finished = command.wait()
-    assert finished.completed, finished.output
-    scraper.stop()
-
-    checked = promtool("check", "metrics", text=scraper.last)
+def test_promtool_takes_both_texts(observed: Observed, tmp_path: Path) -> None:
+    finished, text = observed
+    checked = promtool("check", "metrics", text=text)
     # The name of that label is a contract; everything else is as promtool wants it.
     complaints = {line for line in checked.stderr.decode().splitlines() if '"quantile" label' not in line}
     assert complaints == set()
@@ -173,13 +160,12 @@ def test_promtool_takes_both_texts(
     assert made.returncode == 0, made.stderr
     (tmp_path / "data" / "wal").mkdir(exist_ok=True)  # a dump wants one, which a server would have made
     dumped = promtool("tsdb", "dump", '--match=loadgen_requests_total{outcome="ok"}', str(tmp_path / "data"))
-    assert [float(line.split()[-2]) for line in dumped.stdout.decode().splitlines()] == [
-        finished.summary["requests"]["ok"]
-    ]
+    values = [float(line.split()[-2]) for line in dumped.stdout.decode().splitlines()]
+    assert sum(values) == finished.summary["requests"]["ok"]
 
 
 def test_series_of_a_run_that_has_ended_vanish_while_locust_waits_for_the_next(
-    scrape: Scrape, fast_simulator: SimulatorProcess, tmp_path: Path
+    fast_simulator: SimulatorProcess, tmp_path: Path
 ) -> None:
     port = free_port()
     env = {
@@ -192,9 +178,12 @@ def test_series_of_a_run_that_has_ended_vanish_while_locust_waits_for_the_next(
         tmp_path / "locust", "-f", str(LOCUSTFILE), "--web-port", str(port), "--autostart", env=env, module="locust"
     )
     try:
-        scraper = scrape(command)
-        wait_for(lambda: b"loadgen_run_end_timestamp_seconds" in scraper.last, "the run's end in a scrape", 30)
-        wait_for(lambda: scraper.is_empty, "an empty text", 10)
+        scraper = Scraper(address(command))
+        try:
+            wait_for(lambda: b"loadgen_run_end_timestamp_seconds" in scraper.last, "the run's end in a scrape", 30)
+            wait_for(lambda: scraper.is_empty, "an empty text", 10)
+        finally:
+            scraper.stop()
         command.signal(signal.SIGTERM)
         command.wait()
     finally:
@@ -207,18 +196,9 @@ def test_waiting_for_a_last_scrape_ends_by_ctrl_c_and_leaves_the_verdict_alone(
     scenario = write_scenario(tmp_path, load=closed_load(2, "2s"))
     command = start("run", scenario, "--target", fast_simulator.url, "--out", "run", "--prometheus-port", "0")
     command.await_output("run 2")
-    found = re.search(r"Prometheus: (\S+)", command.output)
-    assert found is not None
-    with urllib.request.urlopen(found[1], timeout=10) as reply:
+    with urllib.request.urlopen(address(command), timeout=10) as reply:
         assert b"loadgen_run_info" in reply.read()
     command.await_output("waiting for Prometheus", 30)
     command.signal(signal.SIGINT)
     finished = command.wait(10)
     assert finished.completed, finished.output
-
-
-def test_a_port_in_use_ends_it_before_it_begins(start: Start, scrape: Scrape, fast_simulator: SimulatorProcess) -> None:
-    taken = fast_simulator.url.removesuffix("/v1").rpartition(":")[2]
-    finished = start("run", "--target", fast_simulator.url, "--prometheus-port", taken).wait()
-    assert finished.code == ExitCode.BAD_INPUT
-    assert "--prometheus-port" in finished.output
