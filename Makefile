@@ -12,7 +12,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark statistics comparison-study lock schema clean
+.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark statistics comparison-study lock schema dashboards check-dashboards \
+	clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -56,6 +57,12 @@ statistics: $(VENV)/.dev ## The study of the intervals: minutes; writes benchmar
 
 schema: $(VENV)/.runtime ## Rewrite the JSON Schema of summary.json from its models
 	@$(BIN)/python -m loadgen.outputs.summary_json
+
+dashboards: $(VENV)/.dev ## Rewrite grafana/dashboards/*.json from the code in grafana/
+	@$(BIN)/python -W "ignore:Prefer using dashboardv2" -m grafana.build
+
+check-dashboards: $(VENV)/.dev ## Every dashboard on a short run and a real Prometheus, its values printed; about 40 s
+	@$(BIN)/python -m grafana.check
 
 lock: $(VENV)/.dev ## Pin the dependencies anew, keeping pins that still fit; UPGRADE=--upgrade takes the newest
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv

@@ -22,6 +22,7 @@ from benchmarks.clients import (
     run_floor,
     run_loadgen,
 )
+from benchmarks.exposition import exposition
 from benchmarks.numbers import DISTURBED_PERCENT, OTHERS, Number
 from benchmarks.processes import wait_for_quiet
 from benchmarks.soak import soak
@@ -250,6 +251,7 @@ CASES: dict[str, Case] = {
         memory,
         startup,
         soak,
+        exposition,
     )
 }
 

@@ -73,6 +73,28 @@ def _web_port(web: bool, port: int | None) -> int | None:
     return port or (_WEB_PORT if web else None)
 
 
+def _prometheus_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Where Prometheus scrapes the master, for `run` and `master`."""
+    port = click.option(
+        "--prometheus-port",
+        type=click.IntRange(0, 65535),
+        envvar="LOADGEN_PROMETHEUS_PORT",
+        show_envvar=True,
+        metavar="PORT",
+        help="Serve the run's series to Prometheus; 0 takes a free port.",
+    )
+    host = click.option(
+        "--prometheus-host",
+        default="127.0.0.1",
+        show_default=True,
+        envvar="LOADGEN_PROMETHEUS_HOST",
+        show_envvar=True,
+        metavar="HOST",
+        help="Where --prometheus-port listens.",
+    )
+    return port(host(command))
+
+
 def _load(scenario: str, options: dict[str, Any]) -> Any:
     from loadgen.scenario.loader import load_scenario
     from loadgen.scenario.overrides import Overrides
@@ -114,6 +136,7 @@ def cli() -> None:
     help="Options of `loadgen simulate` for the embedded one: --simulator '--profile fast --model-quality bad'.",
 )
 @_web_options
+@_prometheus_options
 def run(
     scenario: str,
     workers: int | None,
@@ -121,6 +144,8 @@ def run(
     simulator: str | None,
     web: bool,
     web_port: int | None,
+    prometheus_host: str,
+    prometheus_port: int | None,
     **options: Any,
 ) -> None:
     """Run SCENARIO: a file, or the name of a shipped one (default: quickstart).
@@ -146,6 +171,8 @@ def run(
         arguments += ["--out", str(out)]
     if (port := _web_port(web, web_port)) is not None:
         arguments += ["--web-port", str(port)]
+    if prometheus_port is not None:
+        arguments += ["--prometheus-port", str(prometheus_port), "--prometheus-host", prometheus_host]
     # What was given may hold a key, and every user of the machine may read a command line: it goes through a pipe.
     private = json.dumps({"options": options, "command": sys.argv})
     count = workers or max(1, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 2) - 1)
@@ -211,12 +238,21 @@ cli.add_command(simulate)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Wait for so many.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run folder.")
 @_web_options
+@_prometheus_options
 @click.option("--announce-fd", type=int, hidden=True)
 @click.option("--target-fd", type=int, hidden=True)
 @click.option("--private-fd", type=int, hidden=True)
 @click.option("--parent", type=int, hidden=True)
 def master(
-    scenario: str, bind: str, workers: int, out: Path | None, web: bool, web_port: int | None, **options: Any
+    scenario: str,
+    bind: str,
+    workers: int,
+    out: Path | None,
+    web: bool,
+    web_port: int | None,
+    prometheus_host: str,
+    prometheus_port: int | None,
+    **options: Any,
 ) -> None:
     """Conduct a run on workers that join from other processes or machines (`loadgen worker`).
 
@@ -251,6 +287,7 @@ def master(
         command=command,
         announce_fd=announce_fd,
         web_port=_web_port(web, web_port),
+        prometheus=None if prometheus_port is None else (prometheus_host, prometheus_port),
     )
     _leave(code)
 

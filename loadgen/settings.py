@@ -13,9 +13,9 @@ from loadgen.scenario.quantities import parse_duration
 
 
 class Settings(BaseSettings):
-    """scenario, target, model: as the arguments of `loadgen run`."""
+    """scenario, target, model: as the arguments of `loadgen run`. A variable that is empty is not set."""
 
-    model_config = SettingsConfigDict(env_prefix="LOADGEN_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LOADGEN_", env_ignore_empty=True, extra="ignore")
 
     scenario: str = "quickstart"
     target: str | None = None
@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     rate: float | None = None
     duration: str | None = None
     out: Path | None = None
+    prometheus_host: str = "127.0.0.1"
+    prometheus_port: int | None = None
 
     def overrides(self) -> Overrides:
         """What these change in the scenario. Raises UsageError for options that contradict each other."""

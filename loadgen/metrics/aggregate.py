@@ -136,8 +136,12 @@ class Aggregate:
             return False
         return at == stage if stage is not None else not measured or self.plan.stages[at].measure
 
+    def counters(self) -> dict[tuple[int, int], Counters]:
+        """The counters by (stage, workload index), where anything was counted; not to be changed."""
+        return self._counters
+
     def histograms(self) -> dict[tuple[Metric, int, int], Histogram]:
-        """Every histogram by (metric, stage, workload index), for the histogram log."""
+        """Every histogram by (metric, stage, workload index), sorted: for the histogram log and Prometheus."""
         return dict(sorted(self._histograms.items()))
 
     def evidence(self) -> Evidence:
@@ -157,6 +161,15 @@ class Aggregate:
     def recent(self, metric: Metric) -> Histogram:
         """One metric of the turns that ended in the last LIVE_RETENTION_S of reports, whatever their stage."""
         return merged_recent(self._recent, metric)
+
+    def recent_loop_lag(self) -> dict[str, Histogram]:
+        """Each worker's loop lag in the last LIVE_RETENTION_S of reports."""
+        found: dict[str, Histogram] = {}
+        for item in self._recent:
+            for keyed in item.snapshot.histograms:
+                if keyed.metric == "loop_lag":
+                    found.setdefault(item.snapshot.worker, Histogram()).merge(keyed.sparse)
+        return found
 
     def live(self, window_s: float = 5.0, now_s: float | None = None) -> LiveView:
         """What is going on, over the last `window_s` (at most LIVE_RETENTION_S); now_s is seconds from the start."""

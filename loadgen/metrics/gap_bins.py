@@ -6,7 +6,7 @@ apart, and all gaps of a long reply would not fit into a line. Bin edges grow by
 """
 
 from bisect import bisect_left, bisect_right
-from typing import Final
+from typing import Final, NamedTuple
 
 from loadgen.metrics.histogram import Histogram
 
@@ -32,6 +32,26 @@ def bins_of(ascending_ns: list[int]) -> list[int]:
         found += (at, stop - start)
         start = stop
     return found
+
+
+class Gaps(NamedTuple):
+    """One turn's gap quantiles in ns, and its gaps in bins."""
+
+    p50: int | None
+    p99: int | None
+    longest: int | None
+    bins: list[int] | None
+
+
+def gap_quantiles(gaps: list[int]) -> Gaps:
+    """Of ascending gaps, by nearest rank."""
+    n = len(gaps)
+    return Gaps(
+        p50=gaps[(n - 1) // 2] if n >= 2 else None,
+        p99=gaps[(99 * n + 99) // 100 - 1] if n >= 100 else None,
+        longest=gaps[-1] if n else None,
+        bins=bins_of(gaps) if n else None,
+    )
 
 
 def bins_of_counts(gaps: Histogram) -> list[int]:

@@ -208,9 +208,11 @@ class Histogram:
 
     def at_most(self, limits_ns: Sequence[int]) -> list[int]:
         """How many values lie at or below each limit; those of a limit's own bucket (0.1 % wide) all count as below."""
-        upto = np.concatenate(([0], np.cumsum(self._counts)))
-        indexes = indexes_of(np.array(limits_ns, dtype=np.int64))
-        return [int(count) for count in upto[np.minimum(indexes + 1, len(self._counts))]]
+        if not len(self._counts):
+            return [0] * len(limits_ns)
+        indexes = np.minimum(indexes_of(np.array(limits_ns, dtype=np.int64)), len(self._counts) - 1)
+        found: list[int] = np.cumsum(self._counts)[indexes].tolist()
+        return found
 
     def dist(self) -> Dist | None:
         """The distribution in seconds; None where nothing was measured."""

@@ -8,18 +8,19 @@ than what came since the last snapshot. Every definition here is that of docs/me
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Generator
 from operator import sub
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import msgspec
 
 from loadgen.metrics.cost import Meter, bears_tokens, count_tokens
 from loadgen.metrics.counters import Counters
-from loadgen.metrics.gap_bins import bins_of, bins_of_counts
+from loadgen.metrics.gap_bins import Gaps, bins_of_counts, gap_quantiles
 from loadgen.metrics.goodput import Judge
 from loadgen.metrics.histogram import FOLD_AT, Histogram, PendingHistogram
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.record import Record, RecordLines
 from loadgen.metrics.snapshot import (
+    A_TOKEN_NS,
     NO_WORKLOAD,
     CpuSample,
     Gauges,
@@ -36,15 +37,6 @@ _ERROR_CHARS = 200
 LONG_CHUNKS = 4096
 _GAPS_A_PIECE = 2048
 _METRICS: tuple[TurnMetric, ...] = get_args(TurnMetric)
-
-
-class _Gaps(NamedTuple):
-    """One turn's gap quantiles in ns, and its gaps in bins."""
-
-    p50: int | None
-    p99: int | None
-    longest: int | None
-    bins: list[int] | None
 
 
 class _Cell:
@@ -64,6 +56,8 @@ class _Cell:
         self.service_e2e = PendingHistogram()
         self.schedule_lag = PendingHistogram()
         self.tool_wait = PendingHistogram()
+        self.input_tokens = PendingHistogram()
+        self.output_tokens = PendingHistogram()
         self.ttft_censored = PendingHistogram()
         self.e2e_censored = PendingHistogram()
 
@@ -191,13 +185,17 @@ class Recorder:
 
         token_bearing, cost = bears_tokens(m), None
         if token_bearing:
+            if m.input_tokens is not None:
+                cell.input_tokens.values.append(m.input_tokens * A_TOKEN_NS)
+            if m.output_tokens is not None:
+                cell.output_tokens.values.append(m.output_tokens * A_TOKEN_NS)
             cost = count_tokens(counters, m, self._meter, (m.end_ns - self._origin_ns) / 1e9)
         self._attribute(m, workload, token_bearing, good)
         if is_long:
             self._delta.long.append((cell, m, cost))
         else:
             gaps.sort()
-            self._write_line(self._delta, m, _gap_quantiles(gaps), tpot_ns, cost)
+            self._write_line(self._delta, m, gap_quantiles(gaps), tpot_ns, cost)
 
     @staticmethod
     def _times(cell: _Cell, m: TurnMeasurement, gaps: list[int]) -> None:
@@ -262,7 +260,7 @@ class Recorder:
             counters.window_output += m.output_tokens * part
 
     def _write_line(
-        self, delta: _Delta, m: TurnMeasurement, gaps: _Gaps, tpot_ns: int | None, cost: float | None
+        self, delta: _Delta, m: TurnMeasurement, gaps: Gaps, tpot_ns: int | None, cost: float | None
     ) -> None:
         """Append the turn's JSON line: to the records where its session is of the sample, and to what was scored.
 
@@ -395,18 +393,7 @@ def _tpot_ns(m: TurnMeasurement) -> int | None:
     return round((m.chunk_stamps[-1] - m.chunk_stamps[0]) / (tokens - 1))
 
 
-def _gap_quantiles(gaps: list[int]) -> _Gaps:
-    """Of ascending gaps, by nearest rank."""
-    n = len(gaps)
-    return _Gaps(
-        p50=gaps[(n - 1) // 2] if n >= 2 else None,
-        p99=gaps[(99 * n + 99) // 100 - 1] if n >= 100 else None,
-        longest=gaps[-1] if n else None,
-        bins=bins_of(gaps) if n else None,
-    )
-
-
-def _long_gaps(cell: _Cell, m: TurnMeasurement) -> Generator[None, None, _Gaps]:
+def _long_gaps(cell: _Cell, m: TurnMeasurement) -> Generator[None, None, Gaps]:
     """Take in the gaps of a long reply a piece at a time; its own quantiles come from a histogram."""
     stamps, own = m.chunk_stamps, PendingHistogram()
     keep = m.outcome in ("ok", "cancelled")
@@ -423,4 +410,4 @@ def _long_gaps(cell: _Cell, m: TurnMeasurement) -> Generator[None, None, _Gaps]:
     whole = Histogram()
     if sparse := own.drain():
         whole.merge(sparse)
-    return _Gaps(whole.quantile_ns(0.5), whole.quantile_ns(0.99), whole.max_ns, bins_of_counts(whole))
+    return Gaps(whole.quantile_ns(0.5), whole.quantile_ns(0.99), whole.max_ns, bins_of_counts(whole))

@@ -12,7 +12,7 @@ from loadgen.metrics.counters import Counters
 from loadgen.metrics.histogram import SparseHistogram
 
 # One histogram a metric, stage and workload. The *_censored ones hold how long cancelled turns had run without an end
-# or a first output: the lower bounds of times nobody saw.
+# or a first output: the lower bounds of times nobody saw. The *_tokens ones hold the known tokens of a turn.
 TurnMetric = Literal[
     "ttft",
     "ttfo",
@@ -24,10 +24,14 @@ TurnMetric = Literal[
     "service_e2e",
     "schedule_lag",
     "tool_wait",
+    "input_tokens",
+    "output_tokens",
     "ttft_censored",
     "e2e_censored",
 ]
 Metric = Literal[TurnMetric, "loop_lag"]
+# There is one histogram: a token is recorded as one of its steps, 1 µs.
+A_TOKEN_NS: Final = 1000
 # Loop lag belongs to a worker's loop, not to a workload.
 NO_WORKLOAD: Final = -1
 

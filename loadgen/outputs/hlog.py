@@ -1,7 +1,7 @@
 """histograms.hlog: every histogram of a run in the HdrHistogram log format V2, for HdrHistogram's own tools.
 
 Called by the master at the end, and read back by the reports. One line a metric, stage and workload, over the whole
-stage; values are in µs.
+stage; values are in µs, those of input_tokens and output_tokens in tokens.
 The tag is `<metric>;stage=<name>;workload=<name>` with what a tag may not hold (comma, space, ...) percent-encoded.
 The format: https://github.com/HdrHistogram/HdrHistogram, HistogramLogWriter.
 """
@@ -38,7 +38,7 @@ def hlog_text(aggregate: Aggregate, started_epoch_s: float) -> str:
         "#[Histogram log format version 1.3]",
         f"#[StartTime: {started_epoch_s:.3f} (seconds since epoch)]",
         f"#[BaseTime: {started_epoch_s:.3f} (seconds since epoch)]",
-        f"#[loadgen run {plan.run_id}; values in microseconds; Interval_Max in seconds]",
+        f"#[loadgen run {plan.run_id}; values in microseconds, of *_tokens in tokens; Interval_Max in seconds]",
         '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"',
     ]
     for (metric, stage, workload), histogram in aggregate.histograms().items():

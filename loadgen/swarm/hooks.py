@@ -20,6 +20,7 @@ from loadgen.errors import LoadgenError, UsageError
 from loadgen.outputs.run_folder import free_path
 from loadgen.scenario.loader import LoadedScenario, load_scenario
 from loadgen.settings import Settings
+from loadgen.swarm.exporter import Exporter
 from loadgen.swarm.master import Master, permits_for
 from loadgen.swarm.run import Run
 from loadgen.swarm.worker import Worker
@@ -47,22 +48,32 @@ def attach(environment: Environment, **_: Any) -> None:
         loaded = load_scenario(settings.scenario, overrides=settings.overrides())
         if loaded.scenario.target.base_url is None:
             raise UsageError("no target: set LOADGEN_TARGET (`loadgen simulate` serves one to try with)")
+        port = settings.prometheus_port
+        exporter = None if port is None else Exporter(settings.prometheus_host, port)
     except LoadgenError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(int(error.exit_code))
-    _Hooks(environment, loaded, loaded.scenario.target.base_url, settings)
+    _Hooks(environment, loaded, loaded.scenario.target.base_url, settings, exporter)
 
 
 class _Hooks:
     """Starts a run at each of Locust's test starts, and ends it at each of its stops."""
 
-    def __init__(self, environment: Environment, loaded: LoadedScenario, base_url: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        loaded: LoadedScenario,
+        base_url: str,
+        settings: Settings,
+        exporter: Exporter | None,
+    ) -> None:
         self._environment = environment
         self._loaded = loaded
         self._base_url = base_url
         self._settings = settings
         self._spawned = Event()
-        self._master = Master(environment)
+        self._exporter = exporter
+        self._master = Master(environment, exporter=exporter)
         self._run: Run | None = None
         self._runs = 0
         if isinstance(environment.runner, LocalRunner):
@@ -110,6 +121,8 @@ class _Hooks:
         run.conduct(workers, lambda: self._spawned.wait(_SPAWN_TIMEOUT_S))
         if self._run is run and not run.ending:
             run.end()
+            if self._exporter is not None and self._environment.web_ui is None:
+                self._exporter.linger()
             self._stop()
 
     def _stop(self) -> None:

@@ -15,6 +15,7 @@ from loadgen.metrics.snapshot import Snapshot
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.swarm import messages
 from loadgen.swarm.conductor import Conductor
+from loadgen.swarm.exporter import Exporter
 from loadgen.swarm.locust_swarm import LocustSwarm, fill_locust_stats
 from loadgen.swarm.run import Run
 from loadgen.swarm.web_tab import add_tab
@@ -35,8 +36,12 @@ def permits_for(loaded: LoadedScenario, workers: int) -> int:
 class Master:
     """Attach to a master's (or a single process's) Environment once its runner exists; before the hub runs again."""
 
-    def __init__(self, environment: Environment, *, fills_stats: bool = True) -> None:
-        """fills_stats: whether Locust's own statistics are wanted, for its UI or its reports."""
+    def __init__(self, environment: Environment, *, fills_stats: bool = True, exporter: Exporter | None = None) -> None:
+        """fills_stats: whether Locust's own statistics are wanted, for its UI or its reports.
+
+        exporter: what shows its runs to Prometheus, where that is wanted.
+        """
+        self._exporter = exporter
         self._environment = environment
         self._fills_stats = fills_stats
         self._run: Run | None = None
@@ -62,6 +67,7 @@ class Master:
             out=out,
             command=command,
             on_snapshot=self._fill_stats,
+            exporter=self._exporter,
         )
         return self._run
 

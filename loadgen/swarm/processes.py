@@ -24,6 +24,7 @@ from locust.runners import STATE_STOPPING, MasterRunner, WorkerRunner
 from loadgen.errors import ExitCode, UsageError
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.scenario.quantities import format_duration
+from loadgen.swarm.exporter import Exporter
 from loadgen.swarm.master import Master, permits_for
 from loadgen.swarm.permit import Permit
 from loadgen.swarm.worker import Worker
@@ -68,11 +69,12 @@ def run_master(
     command: tuple[str, ...],
     announce_fd: int | None = None,
     web_port: int | None = None,
+    prometheus: tuple[str, int] | None = None,
 ) -> ExitCode:
     """Wait for workers, run the scenario, leave the run folder. announce_fd: where to write the address as a line.
 
-    web_port: where to serve Locust's web UI, None for nowhere. Raises UsageError where the run folder or a port can't
-    be had.
+    web_port: where to serve Locust's web UI; prometheus: host and port to be scraped at; None for nowhere. Raises
+    UsageError where the run folder or a port can't be had.
     """
     # Unpatched, a headless master hangs in time.sleep; more than this would patch the threads the preflight needs, and
     # a patched os.fork hangs an unpatched subprocess.
@@ -90,11 +92,19 @@ def run_master(
         _serve_ui(environment, web_port)
         sys.stdout.write(f"web UI: http://{_LOOPBACK}:{web_port}\n")
         sys.stdout.flush()
-    run = Master(environment, fills_stats=web_port is not None).new_run(
+    exporter = None if prometheus is None else Exporter(*prometheus)
+    run = Master(environment, fills_stats=web_port is not None, exporter=exporter).new_run(
         loaded, base_url, permits=permits, out=out, command=command
     )
-    gevent.signal_handler(signal.SIGINT, run.interrupt)
-    gevent.signal_handler(signal.SIGTERM, lambda: run.interrupt(at_once=True))
+
+    def interrupt(*, at_once: bool = False) -> None:
+        if not run.ended:
+            run.interrupt(at_once=at_once)
+        elif exporter is not None:
+            exporter.stop()
+
+    gevent.signal_handler(signal.SIGINT, interrupt)
+    gevent.signal_handler(signal.SIGTERM, lambda: interrupt(at_once=True))
     if announce_fd is not None:
         with os.fdopen(announce_fd, "w") as announcement:
             announcement.write(f"{host}:{runner.server.port}\n")
@@ -104,7 +114,18 @@ def run_master(
         run.end()  # a bug of ours too must leave what was measured
         _finish_stopping(runner)
         runner.quit()
+    if exporter is not None:
+        _linger(exporter)
     return run.exit_code
+
+
+def _linger(exporter: Exporter) -> None:
+    """Let a scraper that has followed the run fetch its last values."""
+    if exporter.fading:
+        sys.stdout.write("waiting for Prometheus to fetch the last values; Ctrl-C to end now\n")
+        sys.stdout.flush()
+        exporter.linger()
+    exporter.close()
 
 
 def _serve_ui(environment: Environment, port: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import gevent
 from gevent.event import Event
 
+from loadgen import __version__
 from loadgen.engine.ahead import Ahead, look_ahead_or_error
 from loadgen.errors import ExitCode, LoadgenError, UsageError, code_of, explained, worst
 from loadgen.metrics.scored_turns import ScoredTurns
@@ -20,10 +21,13 @@ from loadgen.metrics.spending import Spending
 from loadgen.metrics.summary import Summary
 from loadgen.outputs.console import LiveConsole, ReportConsole, print_summary
 from loadgen.outputs.material import Material
+from loadgen.outputs.prometheus.exposition import Exposition
+from loadgen.outputs.prometheus.run_gauges import Outcome, Subject
 from loadgen.outputs.report import write_reports
 from loadgen.outputs.run_folder import RunFolder
 from loadgen.scenario.loader import LoadedScenario
 from loadgen.swarm.conductor import Conductor
+from loadgen.swarm.exporter import Exporter
 from loadgen.swarm.judging import Judging
 from loadgen.swarm.members import Swarm
 from loadgen.swarm.report import write_inputs, write_results
@@ -54,6 +58,7 @@ class Run:
         out: Path | None,
         command: tuple[str, ...],
         on_snapshot: Callable[[Snapshot, Conductor], None],
+        exporter: Exporter | None = None,
     ) -> None:
         """out: the run folder, None for the default one. Raises UsageError where it can't be made."""
         self._swarm = swarm
@@ -72,6 +77,8 @@ class Run:
         self._problems_told = 0
         self._notes_told = 0
         self._ahead: Ahead | None = None
+        self._exporter = exporter
+        self._exposition: Exposition | None = None
         self._spending: Spending | None = None
         self._budget_ended = False
         self._grace_s = loaded.scenario.load.grace_s
@@ -171,6 +178,7 @@ class Run:
             self._folder, self.conductor, self._ahead, self._judging, self._scored, self._notes
         )
         self._codes.append(code_of(self.summary.verdict.outcome))
+        self._export_last(self.summary)
         print_summary(self.summary, self._console, self._folder.path)
         self._report(self.summary)
         self._tell_problems()
@@ -178,6 +186,17 @@ class Run:
             self._codes.append(ExitCode.BAD_INPUT)
         if (line := explained(self.exit_code)) is not None:
             self._say(line)
+
+    def _export_last(self, summary: Summary) -> None:
+        """metrics.prom, and the text that a last scrape finds."""
+        conductor = self.conductor
+        if self._exposition is None or conductor.start_unix_ns is None:
+            return  # stopped in the very moment it began
+        now_s = conductor.aggregate.elapsed_s
+        outcome = Outcome(conductor.start_unix_ns / 1e9 + now_s, summary.verdict.outcome, summary.generator.valid)
+        self._exposition.write(self._folder, now_s, outcome)
+        if self._exporter is not None:
+            self._exporter.end(self._exposition.text(now_s, outcome))
 
     def _report(self, summary: Summary) -> None:
         """report.html and the others, from what is in the folder by now."""
@@ -214,6 +233,7 @@ class Run:
         write_inputs(self._folder, self._loaded, ahead, self._command)
         # Not the findings' URL, which is for showing: it lacks the user part.
         conductor.begin(self._base_url, findings.model, findings.dialect, ahead.learnt)
+        self._export(ahead)
         self._say(
             f"run {conductor.run_id}: {scenario.name}, {scenario.load.arrivals} arrivals for "
             f"{conductor.schedule.total_s:g} s, workers {len(workers)}, results in {self._folder.path}"
@@ -221,6 +241,27 @@ class Run:
         for note in self._notes:
             self._say(f"note: {note}")
         self._tell_notes()
+
+    def _export(self, ahead: Ahead) -> None:
+        """From here on there is a text for Prometheus, before the first report: its counts begin at 0."""
+        scenario, conductor = self._loaded.scenario, self.conductor
+        assert conductor.start_unix_ns is not None
+        subject = Subject(
+            run_id=conductor.run_id,
+            scenario=scenario.name,
+            model=ahead.findings.model,
+            dialect=ahead.findings.dialect,
+            transport=scenario.target.measured_by,
+            version=__version__,
+            start_unix_s=conductor.start_unix_ns / 1e9,
+            schedule=conductor.schedule,
+            slos=scenario.objectives,
+            currency=ahead.basis.currency,
+            usd_per_hour=ahead.basis.usd_per_hour,
+        )
+        self._exposition = Exposition(subject, conductor.aggregate)
+        if self._exporter is not None:
+            self._exporter.begin(self._exposition, lambda: conductor.elapsed_s)
 
     def _ask(self) -> Ahead:
         """Find out what there is to know. A target that takes a request and is silent could hold an interrupt up."""
@@ -300,6 +341,8 @@ class Run:
         self._folder.append_records(snapshot.records)
         self._judging.add(snapshot.records)
         self._scored.add_member(snapshot.scored)
+        if self._exposition is not None:
+            self._exposition.add(snapshot)
         self._tell_problems()
         self._on_snapshot(snapshot, self.conductor)
 

@@ -1,0 +1,60 @@
+"""Every dashboard on a real run and a real Prometheus, and Prometheus' figures beside summary.json's."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grafana.beside import beside_summary
+from grafana.check import check
+from grafana.promserver import Prometheus, installed
+from grafana.reading import Board, boards
+from grafana.trial import Trial, tried
+
+pytestmark = pytest.mark.skipif(
+    not installed(), reason="Prometheus is not installed (Debian: apt-get install prometheus)"
+)
+
+_Watched = tuple[Prometheus, Trial]
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Watched]:
+    """One run and the Prometheus that has seen it, for all of these."""
+    with tried(Path(tmp_path_factory.mktemp("trial"))) as found:
+        yield found
+
+
+@pytest.mark.parametrize("board", boards(), ids=lambda board: board.path.stem)
+def test_a_dashboard_shows_something_everywhere(watched: _Watched, board: Board) -> None:
+    prometheus, trial = watched
+
+    assert check(board, prometheus, trial, prometheus.names())[1] == []
+
+
+@pytest.mark.parametrize(
+    ("expr", "told"),
+    [
+        ("sum (loadgen_requests_totale)", "nobody exports loadgen_requests_totale"),
+        ('loadgen_requests_total{workload="none"}', "shows nothing"),
+        ("loadgen_requests_total{", "parse error"),
+        ('loadgen_requests_total{run_id="$runs"}', "a variable that is not there"),
+    ],
+)
+def test_a_panel_that_lies_is_found(watched: _Watched, expr: str, told: str) -> None:
+    prometheus, trial = watched
+    whole = boards()[0]
+    spoiled = copy.deepcopy(dict(whole.json))
+    spoiled["panels"][0]["targets"][0]["expr"] = expr
+
+    faults = check(Board(whole.path, spoiled), prometheus, trial, prometheus.names())[1]
+
+    assert [fault for fault in faults if told in fault]
+
+
+def test_prometheus_says_what_the_summary_says(watched: _Watched) -> None:
+    found = beside_summary(*watched)
+
+    assert [figure.name for figure in found] == ["TTFT p50", "TTFT p99", "requests", "ok turns"]
+    assert [figure for figure in found if not figure.agree] == []
