@@ -31,8 +31,9 @@ lint: $(VENV)/.dev ## ruff: lint and format
 types: $(VENV)/.dev ## mypy, strict
 	@$(BIN)/mypy
 
+# In their order: the integration tests, a few long ones a file, come before the unit tests that fill the cores at the end.
 tests: $(VENV)/.engine ## Every test, unit and integration, with the real engine where it runs
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 unit: $(VENV)/.dev ## The unit tests: no sockets, about 15 s
 	@$(BIN)/python -m pytest tests/unit
