@@ -58,8 +58,8 @@ class Watched:
             stdin=subprocess.DEVNULL,
             stdout=self._out,
             stderr=self._out if self.output.suffix == ".log" else None,
-            # Compiled modules are kept, as they are for users: where that is switched off each of the processes compiles
-            # all of loadgen anew, which is most of a second of its start.
+            # Compiled modules are kept, as they are for users: where that is switched off each process compiles all of
+            # loadgen anew, which is most of a second of its start.
             env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         )
         self._watcher = threading.Thread(target=self._watch, name="watcher")
