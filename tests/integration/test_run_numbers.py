@@ -64,7 +64,7 @@ def test_it_ends_and_leaves_every_file(measured: Measured) -> None:
     assert measured.finished.completed, measured.finished.output
     names = {path.name for path in measured.finished.run.iterdir()}
     written = {"summary.json", "records.jsonl.gz", "histograms.hlog", "scenario.yaml", "environment.json"}
-    assert names == written | {"report.html", "report.md", "junit.xml"}
+    assert names == written | {"report.html", "report.md", "junit.xml", "metrics.prom"}
 
 
 def test_the_summary_is_of_its_schema(measured: Measured) -> None:
