@@ -43,11 +43,15 @@ class Window:
         self._held: deque[tuple[float, Metric, SparseHistogram]] = deque()
 
     def add(self, snapshot: Snapshot) -> None:
-        """Take in what a worker reported; once each."""
+        """Take in what a worker reported; once each.
+
+        What is too old by then goes: a run that nobody scrapes would keep all of its reports.
+        """
         for keyed in snapshot.histograms:
             if (found := self._sums.get(keyed.metric)) is not None:
                 found.add(keyed.sparse)
                 self._held.append((snapshot.at_s, keyed.metric, keyed.sparse))
+        self.move_to(snapshot.at_s)
 
     def move_to(self, now_s: float) -> None:
         """Forget what was reported longer ago than the window is; now_s is seconds from the run's start.

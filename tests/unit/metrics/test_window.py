@@ -39,6 +39,16 @@ def test_what_is_too_old_is_unknown_again() -> None:
     assert window.quantiles("ttft", (0.5,)) == [None]
 
 
+def test_it_holds_no_more_than_its_length_though_nobody_asks() -> None:
+    # A run that no Prometheus scrapes only ever adds: for hours, each second.
+    window = Window(("ttft",), 30.0)
+    recorder = new_recorder()
+    for second in range(12, 90):
+        recorder.record(turn(second))
+        window.add(snap(recorder, second + 1.0))
+    assert len(window._held) == 31
+
+
 @pytest.mark.parametrize(("turns", "known"), [(1, 0), (2, 1), (9, 1), (10, 2), (99, 2), (100, 3)])
 def test_a_quantile_needs_as_many_turns_as_in_the_summary(turns: int, known: int) -> None:
     window = Window(("ttft",), 30.0)
