@@ -4,12 +4,12 @@ Bounded: beyond `most_turns` half of the sessions go, then half of the rest, cho
 """
 
 import zlib
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
 from loadgen.metrics.record import Record
+from loadgen.session_sample import drawn, session_of
 
 MOST_TURNS: Final = 200_000
 _GZIP_WBITS = 31
@@ -35,7 +35,4 @@ class ScoredTurns:
             self.turns = [turn for turn in self.turns if self._kept(turn)]
 
     def _kept(self, turn: Record) -> bool:
-        if self.share >= 1.0:
-            return True
-        name = turn.session.partition("+")[0].encode()
-        return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") / 2.0**64 < self.share
+        return self.share >= 1.0 or drawn(session_of(turn.session)) < self.share

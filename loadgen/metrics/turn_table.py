@@ -9,12 +9,13 @@ import zlib
 from array import array
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from loadgen.session_sample import drawn, session_of
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
@@ -192,8 +193,8 @@ class TurnTableBuilder:
             self._thin()
 
     def _add(self, line: _Line, columns: list[tuple[str, Callable[[float], None]]]) -> None:
-        cluster = line.session.partition("+")[0]
-        if self._share < 1.0 and _draw(cluster) >= self._share:
+        cluster = session_of(line.session)
+        if self._share < 1.0 and drawn(cluster) >= self._share:
             return
         row = len(self._session)
         self._session.append(self._sessions.code(cluster))
@@ -213,7 +214,7 @@ class TurnTableBuilder:
         """Keep half of the sessions."""
         self._share /= 2
         table = self.table()
-        kept_code = np.array([_draw(name) < self._share for name in table.sessions], dtype=np.bool_)
+        kept_code = np.array([drawn(name) < self._share for name in table.sessions], dtype=np.bool_)
         kept = table.only(kept_code[table.session])
         # Names of sessions that are gone would pile up.
         names = [name for name, keep in zip(table.sessions, kept_code, strict=True) if keep]
@@ -243,8 +244,3 @@ class TurnTableBuilder:
             np.array(self._gap_count, dtype=np.int64),
             self._share,
         )
-
-
-def _draw(session: str) -> float:
-    """A number in [0, 1) that is the same for the same session."""
-    return int.from_bytes(blake2b(session.encode(), digest_size=8).digest(), "big") / 2.0**64

@@ -9,6 +9,7 @@ import numpy as np
 
 from loadgen.metrics.record import Record
 from loadgen.metrics.summary import Quality
+from loadgen.session_sample import session_of
 from loadgen.stats.clusters import F64
 from loadgen.stats.interval import Interval
 from loadgen.stats.means import ratio_interval
@@ -17,7 +18,7 @@ from loadgen.stats.proportions import clustered
 
 def root(turn: Record) -> str:
     """The session that a turn belongs to, that of a sub-agent being its parent's: they are one observation."""
-    return turn.session.partition("+")[0]
+    return session_of(turn.session)
 
 
 def _sums(parts: Iterable[tuple[str, float, float]]) -> tuple[F64, F64]:

@@ -7,13 +7,13 @@ records: {rotate: 100MB, keep: 10}   # at most ten files of 100 MB, the oldest g
 """
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from loadgen.scenario.quantities import parse_bytes, parse_count, parse_number, shown
 from loadgen.scenario.sizes import Part
+from loadgen.session_sample import drawn, session_of
 
 
 def _as_records(value: Any) -> Any:
@@ -50,9 +50,7 @@ class Records(Part):
         """
         if self.sample >= 1:
             return True
-        name = f"{seed}\0{session.partition('+')[0]}".encode()
-        drawn = int.from_bytes(blake2b(name, digest_size=8).digest(), "big") / 2.0**64
-        return drawn < self.sample
+        return drawn(f"{seed}\0{session_of(session)}") < self.sample
 
 
 RecordsSpec = Annotated[Records, BeforeValidator(_as_records)]
