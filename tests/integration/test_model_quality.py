@@ -5,6 +5,7 @@ import shutil
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,22 +37,16 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def documents(corpus: Path) -> LongContextWorkload:
     """Questions about them."""
-    spec = LongContextSpec.model_validate(
-        {
-            "name": "docs",
-            "corpus": str(corpus),
-            "context_tokens": [1000, 2000],
-            "depth": [0, 0.5, 1],
-            "passage_chars": 600,
-            "unanswerable": 0.5,
-        }
-    )
-    return LongContextWorkload(spec, TextSizer(), seed=1)
+    return _questions(corpus, unanswerable=0.5)
 
 
 @pytest.fixture(scope="module")
 def lookups(corpus: Path) -> LongContextWorkload:
     """Questions that one passage answers, all answerable."""
+    return _questions(corpus, unanswerable=0, questions=["default", "raises", "base", "fact"])
+
+
+def _questions(corpus: Path, **more: Any) -> LongContextWorkload:
     spec = LongContextSpec.model_validate(
         {
             "name": "docs",
@@ -59,8 +54,7 @@ def lookups(corpus: Path) -> LongContextWorkload:
             "context_tokens": [1000, 2000],
             "depth": [0, 0.5, 1],
             "passage_chars": 600,
-            "unanswerable": 0,
-            "questions": ["default", "raises", "base", "fact"],
+            **more,
         }
     )
     return LongContextWorkload(spec, TextSizer(), seed=1)
