@@ -1,7 +1,6 @@
 """Recorded agents through the whole tool: a server receives what was recorded, when it was recorded."""
 
 import json
-import os
 from collections.abc import Callable
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -12,9 +11,9 @@ import pytest
 from loadgen.simulator.process import SimulatorProcess
 from tests.support.command import Command, closed_load, write_scenario
 from tests.support.recording_server import RecordingServer
+from tests.support.recordings import SHARED
 
 SMALL = Path(__file__).parents[1] / "data" / "agentic_small.jsonl"
-SHARED = Path(os.environ.get("LOADGEN_SHARED_TRACES", Path(__file__).parents[3] / "shared" / "traces"))
 RECORDED = SHARED / "agentic_coding_2.5h.jsonl"
 SCALE = 0.02
 TURNS = 8

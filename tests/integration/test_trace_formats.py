@@ -1,7 +1,6 @@
 """Recorded traffic through the whole tool: the cache hit rate of the trace, its lengths, its mistakes, its size."""
 
 import json
-import os
 import subprocess
 import sys
 import urllib.request
@@ -19,9 +18,9 @@ from loadgen.workloads.replay.survey import survey
 from tests.support import llama_server
 from tests.support.command import Command, closed_load, write_scenario
 from tests.support.llama_server import LlamaServer
+from tests.support.recordings import SHARED
 
 TRACES = Path(__file__).parents[1] / "data" / "traces"
-SHARED = Path(os.environ.get("LOADGEN_SHARED_TRACES", Path(__file__).parents[3] / "shared" / "traces"))
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason=f"no recordings at {SHARED}")
 Run = Callable[..., Command]
 # The simulator's template: the user's role, the end of the message, and the marker of the answer.

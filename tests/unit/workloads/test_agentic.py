@@ -1,7 +1,6 @@
 """A recording becomes legal requests, and every mistake in it is refused with its line."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from loadgen.workloads.replay import agentic
 from loadgen.workloads.replay.agentic import AgenticRecording
 from loadgen.workloads.replay.records import Mistakes
 from loadgen.workloads.replay.script import Step
+from tests.support.recordings import SHARED
 
 ROOT = Path(__file__).parents[3]
 SMALL = ROOT / "tests" / "data" / "agentic_small.jsonl"
-REAL = Path(os.environ.get("LOADGEN_SHARED_TRACES", ROOT.parent / "shared" / "traces")) / "agentic_coding_2.5h.jsonl"
+REAL = SHARED / "agentic_coding_2.5h.jsonl"
 needs_real = pytest.mark.skipif(not REAL.exists(), reason=f"the published recording is not at {REAL}")
 
 USER = {"conversation_id": "a", "turn": 1, "role": "user", "content": "hi"}

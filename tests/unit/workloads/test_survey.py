@@ -1,16 +1,15 @@
 """The survey of a recording says what a count by hand says."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from loadgen.errors import TraceError
 from loadgen.workloads.replay.survey import survey
+from tests.support.recordings import SHARED
 from tests.unit.workloads.test_lengths import TRACES
 
-SHARED = Path(os.environ.get("LOADGEN_SHARED_TRACES", Path(__file__).parents[4] / "shared" / "traces"))
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason=f"no published recordings at {SHARED}")
 
 
