@@ -10,6 +10,7 @@ import pytest
 
 from loadgen.errors import UsageError
 from loadgen.swarm.scraping import ScrapeServer
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -30,10 +31,13 @@ def fetch(url: str) -> bytes:
 
 def test_a_scrape_returns_what_is_shown(server: ScrapeServer) -> None:
     assert fetch(server.url) == b""
+    # A scrape is counted once it has been sent: by then the scraper may have read it.
+    wait_for(lambda: server.scrapes == 1, "the scrape counted")
     server.show(b"loadgen_run_info 1\n")
     before = server.is_taken
     assert fetch(server.url) == b"loadgen_run_info 1\n"
-    assert (before, server.is_taken) == (False, True)
+    assert not before
+    wait_for(lambda: server.is_taken, "what is shown has been taken")
     assert server.scrapes == 2
     assert server.interval_s is not None
 
@@ -46,7 +50,7 @@ def test_a_scraper_that_reads_nothing_keeps_nobody_waiting(server: ScrapeServer)
     with socket.create_connection((address.hostname, address.port or 0)) as slow:
         slow.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         assert fetch(server.url) == body
-        assert server.scrapes == 1
+        wait_for(lambda: server.scrapes == 1, "the scrape counted")
 
 
 def test_elsewhere_there_is_nothing(server: ScrapeServer) -> None:
