@@ -146,9 +146,9 @@ def _too_few(figure: Figure) -> str:
     """Why there is no interval."""
     if figure.group == "throughput":
         return f"under {FEWEST_BATCHES} s measured, or nothing in a part of them"
-    return (
-        "known of too few sessions" if figure.group == "cost" else f"too few sessions reach beyond the {_last(figure)}"
-    )
+    if figure.group == "cost":
+        return "known of too few sessions"
+    return f"too few sessions reach beyond the {_last(figure)}, or those that follow each other are too much alike"
 
 
 def _last(figure: Figure) -> str:
