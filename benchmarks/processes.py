@@ -156,7 +156,8 @@ def _descendants(pid: int) -> Iterator[int]:
 
 def _role(pid: int) -> str:
     """`master`, `worker` or `supervisor` of loadgen; `floor` for the bare client."""
-    words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    # Forked children write a title over it, with spaces.
+    words = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").split()
     named = [word for word in words if word in ("master", "worker")]
     if named:
         return named[0]

@@ -1,7 +1,8 @@
 """A run's processes: starts a master, its workers and, where no target is named, the simulator; sees them to their end.
 
 Children run in sessions of their own, so that Ctrl-C reaches only this process, which stops them in order; they die
-with it if it is killed. Knows nothing of Locust: it talks to the children by signals, pipes and exit codes.
+with it if it is killed. Master and workers are forked from here once what they import is loaded; still, nothing of
+Locust runs in this process: it talks to the children by signals, pipes and exit codes.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from loadgen.errors import ExitCode, LoadgenError
+from loadgen.forking import Forked, preload
 
 # Workers leave on the master's word; the simulator when its stdin closes. Then they are asked, then made to.
 _LEAVE_S = 2.0
@@ -27,7 +29,7 @@ class Child:
     """One child process; role is its name in messages."""
 
     role: str
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | Forked"
 
 
 @dataclass
@@ -47,27 +49,16 @@ class Supervisor:
     ) -> None:
         self.stop(self.children)
 
-    def start(
-        self,
-        role: str,
-        arguments: Sequence[str],
-        *,
-        pass_fds: Sequence[int] = (),
-        stdin: int = subprocess.DEVNULL,
-        stdout: int | None = None,
-    ) -> "subprocess.Popen[bytes]":
-        """Start `python -m ARGUMENTS` in a session of its own; the rest as for subprocess.Popen."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            start_new_session=True,
-            pass_fds=tuple(pass_fds),
-            stdin=stdin,
-            stdout=stdout,
-        )
-        self.children.append(Child(role, process))
-        return process
+    def fork(
+        self, role: str, arguments: Sequence[str], *, pass_fds: Sequence[int] = (), stdout: int | None = None
+    ) -> Forked:
+        """Start `loadgen ARGUMENTS` in a session of its own; the rest as for Forked."""
+        preload()
+        forked = Forked(f"loadgen {role.removeprefix('the ')}", arguments, pass_fds=pass_fds, stdout=stdout)
+        self.children.append(Child(role, forked))
+        return forked
 
-    def watch(self, master: "subprocess.Popen[bytes]") -> ExitCode:
+    def watch(self, master: Forked) -> ExitCode:
         """Until the master has ended: pass interrupts on, and say when another child dies. The master's exit code."""
         passed_on = 0
         gone: set[int] = set()
@@ -84,7 +75,7 @@ class Supervisor:
                     gone.add(child.process.pid)
                     sys.stderr.write(f"{child.role} (process {child.process.pid}) ended with {_told(code)}\n")
             time.sleep(_POLL_S)
-        code = master.returncode
+        code = master.wait()
         if code < 0:
             sys.stderr.write(f"the master ended with {_told(code)}; the run folder holds what was written until then\n")
             return ExitCode.BUG
@@ -92,12 +83,15 @@ class Supervisor:
 
     def start_simulator(self, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
         """Start the simulator on a free port; `simulator_url` says where it listens."""
-        return self.start(
-            "the simulator",
-            ["loadgen.simulator", "--port", "0", "--exit-with-stdin", *arguments],
+        # Not forked: it imports far less, and comes up while their imports are loaded.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "loadgen.simulator", "--port", "0", "--exit-with-stdin", *arguments],
+            start_new_session=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        self.children.append(Child("the simulator", process))
+        return process
 
     def stop(self, children: Sequence[Child]) -> None:
         """End these children: those that leave by themselves first, then SIGTERM, then SIGKILL."""
@@ -162,10 +156,9 @@ def run_within(
     target_read, target_write = os.pipe()
     private_read, private_write = os.pipe()
     try:
-        master = supervisor.start(
+        master = supervisor.fork(
             "the master",
             [
-                "loadgen",
                 "master",
                 *master_arguments,
                 "--workers",
@@ -182,9 +175,9 @@ def run_within(
             stdout=stdout,
         )
         for number, (join_read, _) in enumerate(join_pipes, 1):
-            supervisor.start(
+            supervisor.fork(
                 f"worker {number}",
-                ["loadgen", "worker", "--parent", parent, "--join-fd", str(join_read)],
+                ["worker", "--parent", parent, "--join-fd", str(join_read)],
                 pass_fds=(join_read,),
             )
         for descriptor in (announce_write, target_read, private_read, *(read for read, _ in join_pipes)):

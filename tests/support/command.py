@@ -123,7 +123,7 @@ class Command:
         found = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal() and self._mark in _zero_separated(entry / "environ"):
-                found[int(entry.name)] = _zero_separated(entry / "cmdline")
+                found[int(entry.name)] = _words(entry / "cmdline")
         return found
 
     def pids(self, role: str) -> list[int]:
@@ -145,6 +145,11 @@ def _zero_separated(path: Path) -> list[str]:
         return path.read_bytes().decode("utf-8", "replace").split("\0")
     except OSError:  # gone meanwhile, or another user's
         return []
+
+
+def _words(path: Path) -> list[str]:
+    """A command line's words, also where a process has written a title over it."""
+    return " ".join(_zero_separated(path)).split()
 
 
 def read_records(run: Path) -> list[dict[str, Any]]:
