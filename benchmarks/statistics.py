@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 from scipy.special import bdtrc
 
-from benchmarks.populations import Population, bad_sessions, lognormal, pareto_tail, queue, queue_length
+from benchmarks.populations import Population, Sample, bad_sessions, lognormal, pareto_tail, queue, queue_length
+from loadgen.stats.clusters import effective_n_of_turns
 from loadgen.stats.interval import Interval
 from loadgen.stats.means import ratio_interval
 from loadgen.stats.proportions import clustered
-from loadgen.stats.quantiles import quantile_interval
+from loadgen.stats.quantiles import lies_beyond, quantile_interval
 from loadgen.stats.rates import rate_interval
 from loadgen.stats.sequential import ALPHA, FIRST_LOOK, look_confidence
 from loadgen.stats.steady import backlog_trend
@@ -67,19 +68,20 @@ class Row:
     failed_far: int = 0
     beyond: bool = False  # Shown, but not claimed: the run is too short for what it measures.
 
-    def add(self, interval: Interval, truth: float) -> None:
-        """Count one run's interval."""
+    def add(self, interval: Interval, truth: float, beyond: Callable[[float], bool] | None = None) -> None:
+        """Count one run's interval. beyond: whether a limit is surely missed whatever the interval, given the limit."""
+        missed = beyond or (lambda limit: False)  # noqa: ARG005
         low = -np.inf if interval.low is None else interval.low
         high = np.inf if interval.high is None else interval.high
         self.runs += 1
-        self.above += bool(low > truth)
+        self.above += bool(low > truth) or missed(truth)
         self.below += bool(high < truth)
-        self.near_above += bool(low > truth * _NEAR)
+        self.near_above += bool(low > truth * _NEAR) or missed(truth * _NEAR)
         self.near_below += bool(high < truth / _NEAR)
         self.open_low += interval.low is None
         self.open_high += interval.high is None
         self.passed_far += bool(high < truth * _FAR)
-        self.failed_far += bool(low > truth / _FAR)
+        self.failed_far += bool(low > truth / _FAR) or missed(truth / _FAR)
 
     def covered(self) -> float:
         """The share of runs whose interval holds the truth."""
@@ -103,8 +105,15 @@ def quantile_rows(population: Population, sessions: int, turns: int, runs: int, 
     for _ in range(runs):
         sample = population.draw(rng, sessions, turns)
         for q, row in rows.items():
-            row.add(quantile_interval(sample.values, sample.sessions, q, times_s=sample.times_s), truths[q])
+            found = quantile_interval(sample.values, sample.sessions, q, times_s=sample.times_s)
+            row.add(found, truths[q], partial(_beyond, sample, q))
     return list(rows.values())
+
+
+def _beyond(sample: Sample, q: float, limit: float) -> bool:
+    within = (sample.values <= limit).astype(np.float64)
+    effective = effective_n_of_turns(within, np.ones(len(within)), sample.sessions, sample.times_s)
+    return lies_beyond(float(within.mean()), effective, q)
 
 
 def proportion_rows(sessions: int, turns: int, alike: float, runs: int, seed: int) -> list[Row]:

@@ -37,6 +37,16 @@ def quantile_ranks(n: int, effective: float, q: float, confidence: float = 0.95)
     )
 
 
+def lies_beyond(share_within: float, effective: float, q: float, confidence: float = 0.95) -> bool:
+    """Whether the q-quantile is surely above a limit that this share of the values lies within.
+
+    effective: as many independent observations as those within and beyond the limit tell. The same question as whether
+    the lower bound of the quantile is above the limit, asked where the limit is: the two differ far from it, where all
+    values around the quantile may be one queue's, and at the limit still hardly any value is within it.
+    """
+    return clopper_pearson(share_within * effective, effective, confidence)[1] < q
+
+
 def quantile_interval(
     values: F64,
     clusters: I32,

@@ -13,7 +13,8 @@ class Figure:
     """An estimate with its bounds; None is not known. confidence: None where the bounds are a fact of this run.
 
     n: of `counted` (turns, gaps, ...). needed: how many more of them would decide it, given its limit; None where it is
-    not known. why: what keeps a bound from being known, or the figure from being judged.
+    not known. why: what keeps a bound from being known, or the figure from being judged. beyond: whether an upper limit
+    is surely missed although no bound may say so: of a quantile, too few lie within the limit, at this confidence.
     """
 
     estimate: float | None
@@ -25,6 +26,7 @@ class Figure:
     unit: str
     needed: int | None = None
     why: str | None = None
+    beyond: bool = False
 
 
 def more_needed(n: int, half: float, distance: float) -> int | None:

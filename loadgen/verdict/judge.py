@@ -83,18 +83,23 @@ def _result(
     if failure is not None and failure.slo == slo:
         return _told(slo, figure, "fail", None, failure.reason)
     good, bad = (figure.high, strict.low) if slo.is_upper else (figure.low, strict.high)
-    if bad is not None and not slo.met_by(bad):
+    if (bad is not None and not slo.met_by(bad)) or (slo.is_upper and strict.beyond):
         return _told(slo, figure, "fail")
+    where = [name for name in growing if slo.stage in (None, name)]
+    drifts = bool(where) and (slo.kind == "latency" or slo.metric == "goodput")
+    misses = figure.estimate is not None and not slo.met_by(figure.estimate)
+    if drifts and misses:
+        # What grows has no interval that narrows, but it only gets worse.
+        why = f"it is missed, and as the queue grew in stage {', '.join(where)} a longer run would miss it by more"
+        return _told(slo, figure, "fail", None, why)
     if good is None or not slo.met_by(good):
-        misses = figure.estimate is not None and not slo.met_by(figure.estimate)
         needed = strict.needed if misses else figure.needed
         return _told(slo, figure, "inconclusive", *_undecided(slo, figure, needed, evidence))
     missing = [name for name in unreached if slo.stage in (None, name)]
     if missing:
         why = f"the load ended before stage {', '.join(missing)}"
         return _told(slo, figure, "inconclusive", None, why)
-    where = [name for name in growing if slo.stage in (None, name)]
-    if where and (slo.kind == "latency" or slo.metric == "goodput"):
+    if drifts:
         why = f"the queue grew in stage {', '.join(where)}: a longer run would give another figure"
         return _told(slo, figure, "inconclusive", None, why)
     return _told(slo, figure, "pass")

@@ -19,7 +19,7 @@ from loadgen.stats.batches import FEWEST_BATCHES, batch_means_in_stages
 from loadgen.stats.binomial import t_of
 from loadgen.stats.clusters import effective_n_of_turns
 from loadgen.stats.means import ratio_interval
-from loadgen.stats.quantiles import quantile_ranks, rank_of, samples_needed
+from loadgen.stats.quantiles import lies_beyond, quantile_ranks, rank_of, samples_needed
 from loadgen.verdict.evidence import Evidence, held_by, times_of
 from loadgen.verdict.figure import NO_RECORDS, Figure, more_needed
 
@@ -42,6 +42,11 @@ class _Sample:
     def at_most(self, rank: int) -> float | None:
         """An upper bound of the rank-th time in seconds: as if those cut off had never ended."""
         return self.seen.at_rank_ns(rank) / 1e9 if rank <= self.seen.n else None
+
+    def at_most_within(self, limit_ns: int) -> int:
+        """How many may lie within a limit: of those not seen to their end, all that were not cut off beyond it."""
+        known = self.cut_at.n - self.cut_at.at_most([limit_ns])[0] if self.cut_at is not None else 0
+        return self.seen.at_most([limit_ns])[0] + self.cut - known
 
     def at_least(self, rank: int) -> float:
         """A lower bound of it: as if each had ended when it was cut off."""
@@ -83,15 +88,19 @@ def quantile_figure(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
     if not sample.seen.n:
         return Figure(None, None, None, confidence, 0, counted, "s", why=f"nothing was measured of {slo.metric}")
     estimate = sample.at_most(rank_of(n, q))
-    effective = None
+    limit_ns = round(slo.limit * 1e9)
+    effective = at_limit = None
     if turns is not None and len(turns):
-        effective = _effective(slo, turns, sample.seen, q, confidence)
-    if effective is None:
+        effective = _effective(slo, turns, sample.seen.quantile_ns(q) or 0, confidence)
+        at_limit = _effective(slo, turns, limit_ns, confidence)
+    if effective is None or at_limit is None:
         return Figure(estimate, None, None, confidence, n, counted, "s", why=NO_RECORDS)
     effective *= n
+    at_limit *= n
     low, high = quantile_ranks(n, effective, q, confidence)
     upper = None if high is None else sample.at_most(high)
-    within = sample.seen.at_most([round(slo.limit * 1e9)])[0] / n
+    within = sample.seen.at_most([limit_ns])[0] / n
+    possibly = sample.at_most_within(limit_ns) / n
     why = None
     if high is not None and upper is None:
         why = f"{sample.cut:,} turns were cut off or dropped, and the {slo.stat} may be among them"
@@ -105,26 +114,26 @@ def quantile_figure(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
         "s",
         samples_needed(n, effective, q, within, confidence),
         why,
+        beyond=lies_beyond(possibly, at_limit, q, confidence),
     )
 
 
-def _effective(slo: Slo, turns: TurnTable, seen: Histogram, q: float, confidence: float) -> float | None:
-    """The effective number of observations as a share of n; None where the records hold none."""
+def _effective(slo: Slo, turns: TurnTable, at_ns: int, confidence: float) -> float | None:
+    """How many observations those below and above this time tell, as a share of n; None where the records hold none."""
     rows = held_by(turns, slo)
     sessions, stages, due = turns.session[rows], turns.stage[rows], turns.numbers["intended_s"][rows]
-    estimate_ns = seen.quantile_ns(q) or 0
 
     def share(hits: Floats, sizes: Floats) -> float:
         return effective_n_of_turns(hits, sizes, sessions, due, confidence, stages) / float(sizes.sum())
 
     if slo.metric != "itl":
-        within = (times_of(turns, slo)[rows] * 1e9 <= estimate_ns + _ROUNDED_NS).astype(np.float64)
+        within = (times_of(turns, slo)[rows] * 1e9 <= at_ns + _ROUNDED_NS).astype(np.float64)
         return share(within, np.ones(len(within))) if len(within) else None
     sizes = _by_turn(turns, turns.gap_count)[rows]
     if not sizes.sum():
         return None
-    # The quantile lies inside of a bin: the edge on whose side the gaps of a session are more alike counts.
-    at = int(np.searchsorted(EDGES_NS, estimate_ns))
+    # It lies inside of a bin: the edge on whose side the gaps of a session are more alike counts.
+    at = int(np.searchsorted(EDGES_NS, at_ns))
     below = (_by_turn(turns, np.where(turns.gap_bin <= edge, turns.gap_count, 0))[rows] for edge in (at - 1, at))
     return min(share(hits, sizes) for hits in below)
 

@@ -48,7 +48,7 @@ class Watch:
         for slo in self._slos:
             figure = figure_of(slo, evidence, confidence)
             bound = figure.low if slo.is_upper else figure.high
-            if bound is not None and not slo.met_by(bound):
+            if (bound is not None and not slo.met_by(bound)) or (slo.is_upper and figure.beyond):
                 return Failure(slo, f"known after {sessions:,} sessions, at {elapsed_s:.0f} s (look {look})")
         return None
 

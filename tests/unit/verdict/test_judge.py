@@ -1,5 +1,7 @@
 """Verdicts on runs made by hand: what passes, fails, and can't be told."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from msgspec.structs import replace
@@ -11,6 +13,9 @@ from loadgen.verdict.failure import Failure
 from loadgen.verdict.judge import judge
 from tests.unit.metrics.making import MS, ORIGIN_NS, S, turn
 from tests.unit.verdict.making import SCHEDULE, judged, many, objectives, only, run_of
+
+# On a ramp nobody expects what is in flight to stay as it is.
+RAMP = Schedule("poisson", tuple(dataclasses.replace(stage, level_to=9.0) for stage in SCHEDULE.stages))
 
 
 def test_a_quantile_whose_interval_is_below_the_limit_passes() -> None:
@@ -61,6 +66,29 @@ def test_turns_of_few_sessions_tell_less_than_their_number() -> None:
     # Whole sessions are slow: 4 of 100.
     slow = [turn(20 + k / 10, session=f"slow-{k % 4}", chunks_ms=(4000, 4010)) for k in range(12)]
     assert only(judged(turns + slow, "ttft p98 < 2s")).outcome == "inconclusive"
+
+
+def test_a_limit_that_next_to_no_turn_is_within_is_missed_whatever_the_interval() -> None:
+    # Each turn waits longer than the one before, so that around the quantile all of them are one stretch of time, and
+    # it has no bound at the confidence of so many objectives.
+    turns = [
+        turn(10 + k / 10, session=f"s{k}", chunks_ms=(900 + 40 * k, 920 + 40 * k, 940 + 40 * k)) for k in range(800)
+    ]
+    easy = [f"e2e p{q} < 600s" for q in (10, 20, 30, 40, 50)]
+    assert judged(turns, "ttft p95 < 800ms", *easy, schedule=RAMP).verdict.slos[0].outcome == "fail"
+    # Of what was within the limit for a while, nobody can say how it would go on.
+    assert judged(turns, "ttft p95 < 5s", *easy, schedule=RAMP).verdict.slos[0].outcome == "inconclusive"
+
+
+def test_what_is_missed_while_a_queue_grows_has_failed() -> None:
+    turns = [
+        turn(10 + k / 10, session=f"s{k}", chunks_ms=(900 + 40 * k, 920 + 40 * k, 940 + 40 * k)) for k in range(800)
+    ]
+    easy = [f"e2e p{q} < 600s" for q in (10, 20, 30, 40, 50)]
+    slo = judged(turns, "ttft p95 < 5s", *easy).verdict.slos[0]
+    assert slo.outcome == "fail"
+    assert slo.reason is not None
+    assert "the queue grew" in slo.reason
 
 
 def test_a_fail_of_one_of_many_must_be_surer() -> None:
