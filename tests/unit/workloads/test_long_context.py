@@ -11,7 +11,7 @@ import pytest
 
 from loadgen.client.reply import Reply
 from loadgen.scenario.long_context import LongContextSpec
-from loadgen.workloads.base import Marks, NotedWorkload, ScoredSession, Turn
+from loadgen.workloads.base import Marks, NotedWorkload, PreparedSession, ScoredSession, Turn
 from loadgen.workloads.long_context import LongContextWorkload
 from loadgen.workloads.sizing import SizedWorkload, TextSizer
 from tests.support.passage_reader import Read, look_up, passages_of, question_of
@@ -259,6 +259,19 @@ def test_a_long_prompt_is_built_and_judged_between_two_tokens_of_another_stream(
     # 0.5 ms and 0.05 ms on a core of its own.
     assert sorted(build for build, _ in taken)[4] < 0.05
     assert sorted(judged for _, judged in taken)[4] < 0.005
+
+
+def test_a_long_prompt_is_made_in_steps_that_change_nothing() -> None:
+    workload = built(**PLAIN, context_tokens=[80_000], depth=[0.5], noise=[0.7])
+    session = workload.session(0, Random(0))
+    assert isinstance(session, PreparedSession)
+    steps = list(session.prepare())
+    # One at least for each 64 kB.
+    assert len(steps) > 5
+    turn, whole = session.next_turn(None), workload.session(0, Random(0)).next_turn(None)
+    assert turn == whole
+    assert turn is not None
+    assert max(map(len, turn.messages[-1])) < 100_000
 
 
 def test_it_scores_and_has_no_clock(code: LongContextWorkload) -> None:
