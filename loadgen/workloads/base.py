@@ -15,10 +15,7 @@ from msgspec import Struct
 
 from loadgen.client.dialects import Message
 from loadgen.client.reply import Reply
-
-# What is said of one answer, by name: right or wrong, what was asked, where the passage stood. It goes into the turn's
-# record, and what makes a run's `quality` of it is loadgen.quality.
-Marks = dict[str, str | int | float | bool | None]
+from loadgen.marks import Marks
 
 
 class Turn(Struct, frozen=True):

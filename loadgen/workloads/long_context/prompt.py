@@ -1,8 +1,8 @@
 """Puts a prompt together: the passages that settle the questions, hidden among those that look like them.
 
 Called on the event loop before a session begins, so everything is a choice of numbers and a join of bytes that were
-escaped beforehand; only the passages that hold an answer, and copies of them, are escaped anew. Long prompts are made in
-steps, between which other streams have their turn.
+escaped beforehand; only the passages that hold an answer, and copies of them, are escaped anew. Long prompts are made
+in steps, between which other streams have their turn.
 """
 
 from collections.abc import Generator, Sequence, Set

@@ -18,8 +18,9 @@ from msgspec import Struct
 from loadgen.client.dialects import Message
 from loadgen.client.reply import Reply
 from loadgen.errors import UsageError
+from loadgen.marks import Marks
 from loadgen.scenario.long_context import UNANSWERABLE_KINDS, LongContextSpec
-from loadgen.workloads.base import Marks, Turn
+from loadgen.workloads.base import Turn
 from loadgen.workloads.corpus import read_documents
 from loadgen.workloads.fragments import assistant_message, escape_text, text_message, text_message_in_steps
 from loadgen.workloads.long_context.answers import judge

@@ -9,8 +9,9 @@ from random import Random
 from typing import Literal, Protocol
 
 from loadgen.client.reply import Reply
+from loadgen.marks import Marks
 from loadgen.scenario.tools import ToolsSpec
-from loadgen.workloads.base import Marks, Session, Turn
+from loadgen.workloads.base import Session, Turn
 from loadgen.workloads.fragments import assistant_message, escape_text, text_message, tool_message
 from loadgen.workloads.tools.calls import Checked, check
 from loadgen.workloads.tools.catalogue import Catalogue

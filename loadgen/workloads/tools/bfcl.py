@@ -18,8 +18,9 @@ import msgspec
 
 from loadgen.client.reply import Reply
 from loadgen.errors import UsageError
+from loadgen.marks import Marks
 from loadgen.scenario.tools import ToolsSpec
-from loadgen.workloads.base import Marks, Session, Turn
+from loadgen.workloads.base import Session, Turn
 from loadgen.workloads.fragments import encode_json
 from loadgen.workloads.tools.calls import check
 from loadgen.workloads.tools.catalogue import Catalogue

@@ -187,9 +187,11 @@ def test_other_streams_have_their_turn_while_a_session_is_made(
     load: dict[str, Any], tmp_path: Path, quick_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every step that a first turn is made in stands in a turn of the loop of its own."""
-    turns: list[int] = []
+    sessions_made: list[list[int]] = []
 
     def prepare(_: object) -> Iterator[None]:
+        sessions_made.append([])
+        turns = sessions_made[-1]
         for _ in range(3):
             turns.append(loop_turns[0])
             yield
@@ -214,5 +216,5 @@ def test_other_streams_have_their_turn_while_a_session_is_made(
     sessions._prepares.cache_clear()
     uvloop.run(main())
     sessions._prepares.cache_clear()
-    assert len(turns) >= 9
-    assert len(set(turns)) >= len(turns) / 2
+    assert len(sessions_made) > 3
+    assert all(len(set(turns)) == len(turns) for turns in sessions_made)

@@ -10,8 +10,9 @@ from time import process_time
 import pytest
 
 from loadgen.client.reply import Reply
+from loadgen.marks import Marks
 from loadgen.scenario.long_context import LongContextSpec
-from loadgen.workloads.base import Marks, NotedWorkload, PreparedSession, ScoredSession, Turn
+from loadgen.workloads.base import NotedWorkload, PreparedSession, ScoredSession, Turn
 from loadgen.workloads.long_context import LongContextWorkload
 from loadgen.workloads.sizing import SizedWorkload, TextSizer
 from tests.support.passage_reader import Read, look_up, passages_of, question_of

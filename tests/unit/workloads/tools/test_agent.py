@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from loadgen.client.reply import Reply, ToolCall
-from loadgen.workloads.base import Marks, Turn
+from loadgen.marks import Marks
+from loadgen.workloads.base import Turn
 from loadgen.workloads.tools.agent import AgentSession, BareSession
 from loadgen.workloads.tools.faults import FLOOD_BYTES
 from tests.support.agents import DONE, Model, agent, agents, calling, play

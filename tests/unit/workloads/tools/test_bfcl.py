@@ -9,8 +9,9 @@ import pytest
 
 from loadgen.client.reply import Reply
 from loadgen.errors import UsageError
+from loadgen.marks import Marks
 from loadgen.scenario.tools import ToolsSpec
-from loadgen.workloads.base import Marks, Turn
+from loadgen.workloads.base import Turn
 from loadgen.workloads.tools.bfcl import BfclWorkload
 from loadgen.workloads.tools.matching import all_wanted
 from tests.support.agents import DONE, calling
