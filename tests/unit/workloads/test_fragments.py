@@ -79,6 +79,6 @@ def test_a_long_message_in_pieces_is_sent_as_if_it_were_whole() -> None:
     pieces = (b'{"role":"user","content":"long ', b"text ", b'here"}')
     for api in ("chat", "completions"):
         for dialect in DIALECTS.values():
-            template = body_template(model="m", stream=True, dialect=dialect, api=api)  # type: ignore[arg-type]
+            template = body_template(model="m", stream=True, dialect=dialect, api=api)
             whole = template.fragments((b"".join(pieces), said))
             assert b"".join(template.fragments((pieces, said))) == b"".join(whole)
