@@ -6,9 +6,10 @@ does not depend on the dialect: `chunks` knows all spellings. Which dialect a se
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +18,9 @@ CHAT_PATH = "/chat/completions"
 COMPLETIONS_PATH = "/completions"
 
 Api = Literal["chat", "completions"]
+# A JSON-encoded message. One that is nothing but a long text may be left in pieces: joining a million tokens at once
+# would hold up the other streams.
+Message = bytes | tuple[bytes, ...]
 
 # OpenAI's reasoning models refuse max_tokens; gpt-oss is no model of its API.
 _NEEDS_MAX_COMPLETION_TOKENS = re.compile(r"^(?:openai/)?(?:o[1-9]\b|gpt-(?!oss)(?:[5-9]|\d\d))")
@@ -91,7 +95,7 @@ class BodyTemplate:
     needs_reasoning: bool = False
 
     def fragments(
-        self, messages: tuple[bytes, ...], *, max_tokens: int | None = None, tools: bytes | None = None
+        self, messages: tuple[Message, ...], *, max_tokens: int | None = None, tools: bytes | None = None
     ) -> list[bytes]:
         """The body of one turn in fragments, not joined: JSON-encoded messages, a limit and tool definitions.
 
@@ -103,14 +107,16 @@ class BodyTemplate:
             raise ValueError("a request needs at least one message")
         opening = self.opening + self._limited(self.max_tokens if max_tokens is None else max_tokens)
         if self.path == COMPLETIONS_PATH:
-            return [opening + b'"prompt":"', *map(message_text, messages), b'"}']
+            return [opening + b'"prompt":"', *chain.from_iterable(map(_text_pieces, messages)), b'"}']
         if tools is not None and not self.own_tools:
             opening += b'"tools":' + (strict_tools(tools) if self.strict_tools else tools) + b","
-        if self.needs_reasoning:
-            messages = tuple(map(_with_reasoning, messages))
         parts = [opening + b'"messages":[']
         for message in messages:
-            parts += (message, b",")
+            if isinstance(message, tuple):
+                parts += message
+            else:
+                parts.append(_with_reasoning(message) if self.needs_reasoning else message)
+            parts.append(b",")
         parts[-1] = b"]}"
         return parts
 
@@ -168,6 +174,21 @@ def _with_reasoning(message: bytes) -> bytes:
     if not message.startswith(_ASSISTANT) or _CALLS not in message or _REASONING in message:
         return message
     return _ASSISTANT + b',"reasoning_content":""' + message[len(_ASSISTANT) :]
+
+
+def message_size(message: Message) -> int:
+    """Its length in bytes."""
+    return sum(map(len, message)) if isinstance(message, tuple) else len(message)
+
+
+def _text_pieces(message: Message) -> Sequence[bytes]:
+    """`message_text` of a message that may be in pieces."""
+    if not isinstance(message, tuple):
+        return (message_text(message),)
+    first, *others, last = message
+    opening = _PLAIN_MESSAGE.match(first)
+    assert opening is not None
+    return (first[opening.end() :], *others, last.removesuffix(b'"}'))
 
 
 def message_text(message: bytes) -> bytes:

@@ -37,27 +37,42 @@ class _Sessions:
         self._ordinals = dict.fromkeys(self._left, permit)
         self._next: PlannedSession | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._preparing: asyncio.Task[None] | None = None
         self._longest_ns = 0
 
-    def take(self) -> PlannedSession | None:
+    async def take(self) -> PlannedSession | None:
         """The next session; None where every workload has run out."""
         if self._timer is not None:
             self._timer.cancel()
-        self._prepare()
+        if self._preparing is None:
+            await self._prepare()
+        else:
+            await self._preparing
+        self._preparing = None
         planned, self._next = self._next, None
         return planned
 
     def prepare_soon(self) -> None:
         """Plan the next one in a moment, when the first request of the one just taken has been written."""
         if self._longest_ns > _WORTH_PREPARING_NS:
-            self._timer = asyncio.get_running_loop().call_later(_PREPARE_AFTER_S, self._prepare)
+            self._timer = asyncio.get_running_loop().call_later(_PREPARE_AFTER_S, self._begin_preparing)
 
-    def _prepare(self) -> None:
+    def close(self) -> None:
+        """Nobody takes another one."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._preparing is not None:
+            self._preparing.cancel()
+
+    def _begin_preparing(self) -> None:
+        self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+
+    async def _prepare(self) -> None:
         started_ns = time.monotonic_ns()
         while self._next is None and self._left:
             index = self._factory.choose(self._permit, self._number, among=self._left)
             name = f"{self._permit}.{self._number}"
-            self._next = self._factory.plan(name, index, self._ordinals[index], self._permit, self._number)
+            self._next = await self._factory.plan(name, index, self._ordinals[index], self._permit, self._number)
             self._number += 1
             if self._next is None:
                 self._left.discard(index)
@@ -115,6 +130,12 @@ class ClosedLoop:
 
     async def _hold(self, permit: int, epoch: int) -> None:
         sessions = _Sessions(self._factory, permit, self._permit_count, epoch * _EPOCH_SESSIONS)
+        try:
+            await self._hold_with(sessions, permit, epoch)
+        finally:
+            sessions.close()
+
+    async def _hold_with(self, sessions: _Sessions, permit: int, epoch: int) -> None:
         for on_s, off_s in permit_windows(self._schedule, permit * self._schedule.peak_level / self._permit_count):
             on_ns = self._origin_ns + round(on_s * 1e9)
             off_ns = self._origin_ns + round(off_s * 1e9)
@@ -124,7 +145,7 @@ class ClosedLoop:
                 return turn_due_ns < off_ns and permit in self._held
 
             while due_ns < off_ns and permit in self._held and not self._runner.stopping:
-                planned = sessions.take()
+                planned = await sessions.take()
                 if planned is None:
                     return
                 sessions.prepare_soon()

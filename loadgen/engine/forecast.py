@@ -11,6 +11,7 @@ from random import Random
 import msgspec
 
 from loadgen.arrivals import Schedule, arrival_times, pick_weighted, session_seed
+from loadgen.client.dialects import Message, message_size
 from loadgen.client.reply import Reply, Usage
 from loadgen.metrics.cost import cost_of
 from loadgen.prices import Rates
@@ -88,7 +89,7 @@ class _Sample:
             limit = turn.output_tokens or self.limit
             # Chat templates put the tools' definitions in front.
             parts = turn.messages if turn.tools is None else (turn.tools, *turn.messages)
-            size = sum(map(len, parts))
+            size = sum(map(message_size, parts))
             came_in = round(size / DEFAULT_CHARS_PER_TOKEN) if turn.input_tokens is None else turn.input_tokens
             cached = round(came_in * self._known_share(parts, size))
             self.turns += 1
@@ -104,13 +105,13 @@ class _Sample:
             turn = session.next_turn(Reply(ok=True, finish_reason="stop", usage=Usage(output_tokens=limit)))
             first = False
 
-    def _known_share(self, messages: Sequence[bytes], size: int) -> float:
+    def _known_share(self, messages: Sequence[Message], size: int) -> float:
         """How much of a prompt was the beginning of one before it."""
         digest, known, beginning = 0, 0, True
         for message in messages:
             digest = hash((digest, message))
             beginning = beginning and digest in self.seen
-            known += len(message) if beginning else 0
+            known += message_size(message) if beginning else 0
             self.seen.add(digest)
         return known / size if size else 0.0
 

@@ -89,7 +89,7 @@ class OpenLoop:
                 if not number % _DROPPED_AT_ONCE:
                     await asyncio.sleep(0)
                 continue
-            planned = self._factory.plan(str(number), index, ordinals[index] - 1, number)
+            planned = await self._factory.plan(str(number), index, ordinals[index] - 1, number)
             if planned is not None:
                 self._planned.append(due_ns)
                 self._clock.call_at(due_ns, partial(self._arrive, planned, due_ns))

@@ -24,7 +24,7 @@ from loadgen.metrics.recorder import Recorder
 from loadgen.metrics.snapshot import Gauges
 from loadgen.metrics.turn import Outcome
 from loadgen.scenario.model import Retry
-from loadgen.workloads.base import ScoredSession, Session, Turn, Workload
+from loadgen.workloads.base import PreparedSession, ScoredSession, Session, Turn, Workload
 
 
 class Ended(Struct, frozen=True):
@@ -82,11 +82,17 @@ class SessionFactory:
         weights = [weight if among is None or index in among else 0.0 for index, weight in enumerate(self._weights)]
         return pick_weighted(weights, Random(session_seed(self._seed, *parts, "workload")))
 
-    def plan(self, session_id: str, index: int, ordinal: int, *parts: int) -> PlannedSession | None:
-        """Session `ordinal` of workload `index`, its first turn encoded; None where the workload has run out."""
+    async def plan(self, session_id: str, index: int, ordinal: int, *parts: int) -> PlannedSession | None:
+        """Session `ordinal` of workload `index`, its first turn encoded; None where the workload has run out.
+
+        Lets other streams' reads in between the steps that a long prompt is made in.
+        """
         rng = Random(session_seed(self._seed, *parts))
         workload = self._workloads[index]
         session = workload.session(ordinal, rng)
+        if session is not None and _prepares(type(session)):
+            for _ in cast(PreparedSession, session).prepare():
+                await asyncio.sleep(0)
         turn = session.next_turn(None) if session is not None else None
         if session is None or turn is None:
             return None
@@ -293,6 +299,12 @@ class SessionRunner:
 def _scores(kind: type[Session]) -> bool:
     """Whether sessions of this kind score answers. Asked once a kind: asked of each session it costs up to 20 µs."""
     return issubclass(kind, ScoredSession)
+
+
+@cache
+def _prepares(kind: type[Session]) -> bool:
+    """Whether sessions of this kind make their first turn in steps; asked once a kind, too."""
+    return issubclass(kind, PreparedSession)
 
 
 def _due_ns(turn: Turn, first_due_ns: int, end_ns: int) -> int:

@@ -7,7 +7,7 @@ import zlib
 
 import msgspec
 
-from loadgen.metrics.turn import Marks
+from loadgen.marks import Marks
 from loadgen.prices import Rates
 
 # 32 KiB of record lines at gzip level 1 hold the loop for about 0.4 ms.

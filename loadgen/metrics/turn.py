@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from loadgen.marks import Marks
+
 Outcome = Literal[
     "ok",
     "timeout",
@@ -21,9 +23,6 @@ Outcome = Literal[
     "invalid_response",
     "cancelled",
 ]
-
-# What a workload says of one answer, by name: right or wrong, what was asked, where the passage stood.
-Marks = dict[str, str | int | float | bool | None]
 
 
 class TurnMeasurement(Struct):

@@ -65,7 +65,7 @@ def _grid(turns: Sequence[Record]) -> Quality:
     columns = ["context_tokens", "depth", "noise", "n", "accuracy", "ci_low", "ci_high", *_OUTCOMES]
     rows: list[list[_Cell]] = []
     for (tokens, depth, noise), own in sorted(cells.items(), key=lambda cell: _sorting(cell[0])):
-        rows.append([round(tokens), depth, noise, *_accuracy(own), *_counts(own)])
+        rows.append([round(tokens), depth, noise, *_cell_accuracy(own), *_counts(own)])
     return Quality(columns=columns, rows=rows)
 
 
@@ -75,7 +75,13 @@ def _sorting(cell: tuple[float, float | None, float]) -> tuple[float, float, flo
 
 
 def _accuracy(turns: Sequence[Record]) -> list[_Cell]:
-    """How many were answered, the share of right ones, and Wilson's bounds."""
+    """How many were answered, the share of right ones, and bounds by session."""
+    right = _share(turns, _is("right"), lambda _: True)
+    return [right.n, right.estimate, right.low, right.high]
+
+
+def _cell_accuracy(turns: Sequence[Record]) -> list[_Cell]:
+    """The same of one cell, with Wilson's bounds: cells are small, a session's questions mostly in different ones."""
     answered = [turn for turn in turns if _answered(turn)]
     found = wilson(sum(map(_is("right"), answered)), len(answered))
     return [len(answered), found.estimate, found.low, found.high]
@@ -102,8 +108,7 @@ def _stage_table(stages: Mapping[str, Sequence[Record]]) -> Quality:
     columns = ["stage", "ttft_p50_s", "n", "accuracy", "ci_low", "ci_high"]
     rows: list[list[_Cell]] = []
     for name, own in stages.items():
-        right = _share(own, _is("right"), lambda _: True)
-        rows.append([name, _p50(_ttfts(own)), right.n, right.estimate, right.low, right.high])
+        rows.append([name, _p50(_ttfts(own)), *_accuracy(own)])
     return Quality(columns=columns, rows=rows)
 
 
@@ -146,13 +151,10 @@ def _prefills(turns: Iterable[Record]) -> Iterable[float]:
 
 def _exponent(turns: Sequence[Record]) -> Interval:
     """Of the time from send to first output against the prompt's length, over cold turns, one a session."""
-    pairs = [
-        (turn.input_tokens, turn.service_ttft_s)
-        for turn in turns
-        if not _warm(turn) and turn.outcome == "ok" and turn.input_tokens and turn.service_ttft_s
-    ]
-    lengths = {_number(turn, "context_tokens") for turn in turns}
-    if len(lengths) < 2 or not pairs:
+    cold = [turn for turn in turns if not _warm(turn) and turn.outcome == "ok"]
+    known = [turn for turn in cold if turn.input_tokens and turn.service_ttft_s]
+    pairs = [(turn.input_tokens, turn.service_ttft_s) for turn in known]
+    if len({_number(turn, "context_tokens") for turn in known}) < 2:
         return Interval(None, None, None, 0.95, 0, 0)
     sizes, times = np.array(pairs, dtype=np.float64).T
     return exponent(sizes, times)

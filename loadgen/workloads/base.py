@@ -7,23 +7,22 @@ millisecond a turn) and never block. Messages are JSON fragments encoded once an
 so that a long history costs a join of bytes, never a re-encoding.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from loadgen.client.dialects import Message
 from loadgen.client.reply import Reply
-
-# What is said of one answer, by name: right or wrong, what was asked, where the passage stood. It goes into the turn's
-# record, and what makes a run's `quality` of it is loadgen.quality.
-Marks = dict[str, str | int | float | bool | None]
+from loadgen.marks import Marks
 
 
 class Turn(Struct, frozen=True):
     """One request to make, without what the target and the scenario's `request` block add to it.
 
-    messages: JSON-encoded chat messages, one object each, in order: `{"role":"user","content":"..."}`.
+    messages: JSON-encoded chat messages, one object each, in order: `{"role":"user","content":"..."}`; a long one in
+        pieces.
     delay_s: pause before this turn, counted from the end of the turn before it (0 for a session's first turn).
     waits_for: what the pause is: a person's think time or a tool's run.
     not_before_s: the turn is not due before this, counted from when the session's first turn was due; where a
@@ -35,7 +34,7 @@ class Turn(Struct, frozen=True):
         `delay_s` and `not_before_s` of their own first turn count as if it were this session's next one.
     """
 
-    messages: tuple[bytes, ...]
+    messages: tuple[Message, ...]
     delay_s: float = 0.0
     waits_for: Literal["think", "tool"] = "think"
     input_tokens: int | None = None
@@ -83,6 +82,18 @@ class ScoredSession(Protocol):
 
         On the event loop: well under a millisecond. None where there is nothing to say of this turn. Not called for a
         turn that was cut off at the end of the run.
+        """
+        ...
+
+
+@runtime_checkable
+class PreparedSession(Protocol):
+    """A session whose first turn takes longer to make than one turn of the event loop may."""
+
+    def prepare(self) -> Iterator[None]:
+        """Make it in steps of well under a millisecond, pausing where it yields; called before `next_turn(None)`, once.
+
+        Whoever knows nothing of this may leave it out: `next_turn` then makes it in one go.
         """
         ...
 

@@ -4,10 +4,12 @@ Called by the workloads when they build their texts and when a reply goes into t
 once and then only joined; nothing here may be called again for text that was encoded before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
+
+from loadgen.client.dialects import Message
 
 Role = Literal["system", "user", "assistant"]
 
@@ -15,6 +17,8 @@ _OPENINGS: dict[str, bytes] = {
     role: b'{"role":"' + role.encode() + b'","content":"' for role in ("system", "user", "assistant")
 }
 _encode = msgspec.json.Encoder().encode
+# Joined in 50 µs.
+_STEP_BYTES = 64 * 1024
 
 
 def encode_json(value: Any) -> bytes:
@@ -36,6 +40,22 @@ def escape_text(text: str) -> bytes:
 def text_message(role: Role, *escaped: bytes) -> bytes:
     """One message whose content is the pieces of escaped text, joined."""
     return b"".join((_OPENINGS[role], *escaped, b'"}'))
+
+
+def text_message_in_steps(role: Role, escaped: Iterable[bytes]) -> Generator[None, None, Message]:
+    """As `text_message`, but pauses where it yields, and leaves a long message in pieces: 4 MB joined at once take 1 to
+    5 ms, most of it for memory that is new."""
+    done: list[bytes] = []
+    step, size = [_OPENINGS[role]], 0
+    for piece in escaped:
+        step.append(piece)
+        size += len(piece)
+        if size >= _STEP_BYTES:
+            done.append(b"".join(step))
+            step, size = [], 0
+            yield
+    done.append(b"".join((*step, b'"}')))
+    return tuple(done) if len(done) > 1 else done[0]
 
 
 def assistant_message(

@@ -7,9 +7,10 @@ from random import Random
 from typing import Any
 
 from loadgen.client.reply import Reply, ToolCall, Usage
+from loadgen.marks import Marks
 from loadgen.metrics.record import Record
 from loadgen.scenario.tools import ToolsSpec
-from loadgen.workloads.base import Marks, Turn
+from loadgen.workloads.base import Turn
 from loadgen.workloads.tools.agent import AgentSession, BareSession
 from loadgen.workloads.tools.workload import AgentWorkload
 

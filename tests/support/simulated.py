@@ -13,6 +13,7 @@ from loadgen.simulator.timing import PROFILES
 from loadgen.simulator.wire import read_chat
 from loadgen.workloads.base import Turn, Workload
 from tests.support.agents import record
+from tests.support.messages import whole
 
 
 class SimulatedModel:
@@ -26,7 +27,7 @@ class SimulatedModel:
         """Its reply to a turn."""
         tools = b"" if turn.tools is None else b'"tools":%b,' % turn.tools
         answer = self._author.answer_chat(
-            read_chat(b'{"model":"m",%b"messages":[%b]}' % (tools, b",".join(turn.messages)))
+            read_chat(b'{"model":"m",%b"messages":[%b]}' % (tools, b",".join(map(whole, turn.messages))))
         )
         calls = tuple(ToolCall(call.id, call.name, call.arguments) for call in answer.calls)
         usage = Usage(answer.prompt_tokens, len(answer.pieces), None)

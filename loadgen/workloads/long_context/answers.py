@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from loadgen.scenario.long_context import QuestionKind
+from loadgen.workloads.long_context.facts import NOT_FOUND
 
 Outcome = Literal["right", "stale", "remembered", "made_up", "abstained", "wrong", "unreadable", "failed"]
 
@@ -63,16 +64,20 @@ def judge(
 def read_answer(reply: str, kind: QuestionKind, question: str) -> str | None:
     """The answer in a reply, in its plain form; empty where it says that there is none, None where it can't be read."""
     text = _THINKING.sub("", reply, count=1).strip()
-    if _ABSTAINED.search(text[:_LONGEST]):
-        return ""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("```")]
     marked = [line for line in lines if _OPENING.match(line)]
     # Said first and explained below is said.
     line = _OPENING.sub("", marked[-1], count=1) if marked else next(iter(lines), "")
     plain = _plain(line)
+    if _ABSTAINED.match(plain):
+        return ""
     if plain and _is_bare(plain, kind):
         return plain
-    return _only_candidate(line if marked else text, kind, question) if len(text) <= _LONGEST else None
+    if NOT_FOUND in text[:_LONGEST]:
+        return ""
+    # "KeyError, if the key is not found" is an answer: only where nothing else looks like one are these words one.
+    candidate = _only_candidate(line if marked else text, kind, question) if len(text) <= _LONGEST else None
+    return "" if candidate is None and _ABSTAINED.search(text[:_LONGEST]) else candidate
 
 
 def same(one: str, other: str) -> bool:

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from loadgen.scenario.long_context import QuestionKind
 from loadgen.workloads.corpus import Document
+from loadgen.workloads.long_context.answers import same
 from loadgen.workloads.long_context.facts import Fact
 from loadgen.workloads.long_context.library import Library, Passage, WordIndex
 
@@ -141,13 +142,14 @@ def _says_it_again(site: _Site, passage: Passage, answer: str, start: int, end: 
 def _others(pool: Sequence[str], answer: str, text: str, seed: str) -> tuple[str, ...]:
     """Values of other sites of the kind that could stand there and are not in the passage; the same for a name."""
     at = crc32(seed.encode()) % len(pool)
-    taken: dict[str, str] = {}
+    taken: list[str] = []
     for value in (*pool[at:], *pool[:at]):
-        if _last(value) != _last(answer) and value not in text:
-            taken.setdefault(_last(value), value)
+        alike = any(same(value, other) or _last(value) == _last(other) for other in (answer, *taken))
+        if not alike and value not in text:
+            taken.append(value)
         if len(taken) == _OTHERS:
             break
-    return tuple(taken.values())
+    return tuple(taken)
 
 
 def _sort_of(site: _Site, value: str) -> str:
@@ -249,7 +251,9 @@ def _is_askable(node: ast.expr) -> bool:
         return False
     value = node.value
     if isinstance(value, str):
-        return 2 <= len(value) <= 30 and re.fullmatch(r"[\w.:/ -]*\w[\w.:/ -]*", value) is not None
+        # No prefix, no pieces, no escapes: what stands there is the value in its quotes.
+        plain = node.end_col_offset is not None and node.end_col_offset - node.col_offset == len(value.encode()) + 2
+        return plain and 2 <= len(value) <= 30 and re.fullmatch(r"[\w.:/ -]*\w[\w.:/ -]*", value) is not None
     return type(value) in (int, float) and repr(value) not in _GUESSABLE
 
 

@@ -1,10 +1,11 @@
 """Puts a prompt together: the passages that settle the questions, hidden among those that look like them.
 
-Called on the event loop as a session begins, so everything is a choice of numbers and a join of bytes that were escaped
-beforehand; only the passages that hold an answer, and copies of them, are escaped anew.
+Called on the event loop before a session begins, so everything is a choice of numbers and a join of bytes that were
+escaped beforehand; only the passages that hold an answer, and copies of them, are escaped anew. Long prompts are made
+in steps, between which other streams have their turn.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Generator, Sequence, Set
 from datetime import date, timedelta
 from itertools import chain
 from random import Random
@@ -76,19 +77,24 @@ class Shelf:
 
     def passages(
         self, asked: Sequence[Asked], noise: float, spec: LongContextSpec, chars: int, rng: Random
-    ) -> tuple[list[bytes], int]:
-        """The bodies of a prompt's passages in their order, of about `chars` characters together; how many they are."""
+    ) -> Generator[None, None, tuple[list[bytes], int]]:
+        """The bodies of a prompt's passages in their order, of about `chars` characters together; how many they are.
+
+        Pauses where it yields.
+        """
         others, golds, taken = self._told(asked, rng)
         count = max(0, round((chars - taken) / self.mean_size))
         hard = max(0, round(noise * count) - sum(len(one.stale) for one in asked if one.depth is not None))
         repeated, pages = round(spec.duplicates * hard), round(spec.boilerplate * hard)
         numbers = self._chosen(asked, max(0, hard - repeated - pages), count - hard, rng)
+        yield
         repeats = [int(numbers[int(rng.random() * len(numbers))]) for _ in range(repeated if len(numbers) else 0)]
         others += [self.library.bodies[number] for number in repeats]
         boilerplate = [_pick(self._boilerplate, rng) for _ in range(pages)]
         others += [body for body, _ in boilerplate]
         taken += int(self._sizes[repeats].sum()) + sum(size for _, size in boilerplate)
         bodies, filled = self._fitted(numbers, chars - taken)
+        yield
         for body in others:
             bodies.insert(int(rng.random() * (len(bodies) + 1)), body)
         last = len(bodies) + len(golds) - 1
@@ -161,7 +167,7 @@ class Shelf:
 
 
 def numbered(bodies: Sequence[bytes]) -> chain[bytes]:
-    """Each body behind its number, as pieces of a message."""
+    """Each body behind its number, as pieces of a message, made as they are asked for."""
     return chain.from_iterable(zip(map(b"[%d] ".__mod__, range(1, len(bodies) + 1)), bodies, strict=True))
 
 

@@ -7,19 +7,22 @@ How a server's prefix cache is met: the first user message opens with a number o
 `shared_prefix` can be cached when a session begins (cold); its later turns ask about the same passages (warm).
 """
 
-from collections.abc import Sequence
-from itertools import product
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from itertools import chain, product
 from random import Random
 from typing import TypeVar
 
 from msgspec import Struct
 
+from loadgen.client.dialects import Message
 from loadgen.client.reply import Reply
 from loadgen.errors import UsageError
+from loadgen.marks import Marks
 from loadgen.scenario.long_context import UNANSWERABLE_KINDS, LongContextSpec
-from loadgen.workloads.base import Marks, Turn
+from loadgen.workloads.base import Turn
 from loadgen.workloads.corpus import read_documents
-from loadgen.workloads.fragments import assistant_message, escape_text, text_message
+from loadgen.workloads.fragments import assistant_message, escape_text, text_message, text_message_in_steps
 from loadgen.workloads.long_context.answers import judge
 from loadgen.workloads.long_context.boilerplate import BOILERPLATE
 from loadgen.workloads.long_context.library import Library
@@ -129,16 +132,22 @@ class LongContextWorkload:
                     break
         return found
 
-    def first_message(self, cell: Cell, asked: Sequence[Asked], rng: Random) -> tuple[bytes, int, int]:
-        """The passages and the first question as a message; how many passages, and the message's size in tokens."""
+    def first_message(
+        self, cell: Cell, asked: Sequence[Asked], rng: Random
+    ) -> Generator[None, None, tuple[Message, int, int]]:
+        """The passages and the first question as a message; how many passages, and the message's size in tokens.
+
+        Pauses where it yields: a prompt of a million tokens takes 3 to 6 ms in all, the longest step 1 ms.
+        """
         nonce = b"%014x" % int(rng.random() * 2**53)
         question = asked[0].question.fact.prompt
         template = self.sizer.template_tokens(1 + bool(self._prefix), system=bool(self._prefix))
         tokens = cell.context_tokens - self.spec.shared_prefix - template - self.sizer.nonce_tokens
         around = len(_NONCE) + len(OPENING) + len(question)
         chars = self.sizer.chars(tokens) - around
-        bodies, filled = self._shelf.passages(asked, cell.noise, self.spec, chars, rng)
-        message = text_message("user", _NONCE % nonce, _OPENING, *numbered(bodies), escape_text(question))
+        bodies, filled = yield from self._shelf.passages(asked, cell.noise, self.spec, chars, rng)
+        pieces = chain((_NONCE % nonce, _OPENING), numbered(bodies), (escape_text(question),))
+        message = yield from text_message_in_steps("user", pieces)
         return message, len(bodies), round(cell.context_tokens + (filled - chars) / self.sizer.chars_per_token)
 
     def messages_in_front(self) -> tuple[bytes, ...]:
@@ -182,9 +191,15 @@ class LongContextSession:
         self._turn = 0
         self._cell = workload.cell(ordinal)
         self._asked = workload.asked(self._cell, rng)
-        self._history: tuple[bytes, ...] = ()
+        self._history: tuple[Message, ...] = ()
         self._history_tokens = 0
         self._passages = 0
+
+    def prepare(self) -> Iterator[None]:
+        """See PreparedSession."""
+        made = yield from self._workload.first_message(self._cell, self._asked, self._rng)
+        message, self._passages, self._history_tokens = made
+        self._history = (*self._workload.messages_in_front(), message)
 
     def next_turn(self, last: Reply | None) -> Turn | None:
         """The next question; None after the last one or after a failed one."""
@@ -193,8 +208,8 @@ class LongContextSession:
         workload, spec, ordinal = self._workload, self._workload.spec, self._ordinal + self._turn
         delay_s = max(0.0, spec.think_time.draw(self._rng, ordinal)) if self._turn else 0.0
         if last is None:
-            message, self._passages, self._history_tokens = workload.first_message(self._cell, self._asked, self._rng)
-            self._history = (*workload.messages_in_front(), message)
+            if not self._history:
+                deque(self.prepare(), maxlen=0)
         else:
             question = self._asked[self._turn].question.fact.prompt
             self._history += (assistant_message(last.text), text_message("user", escape_text(question)))

@@ -9,10 +9,11 @@ from random import Random
 from typing import Literal, Protocol
 
 from loadgen.client.reply import Reply
+from loadgen.marks import Marks
 from loadgen.scenario.tools import ToolsSpec
-from loadgen.workloads.base import Marks, Session, Turn
+from loadgen.workloads.base import Session, Turn
 from loadgen.workloads.fragments import assistant_message, escape_text, text_message, tool_message
-from loadgen.workloads.tools.calls import Checked, check
+from loadgen.workloads.tools.calls import Checked, check, is_cut
 from loadgen.workloads.tools.catalogue import Catalogue
 from loadgen.workloads.tools.faults import EFFECTIVE, draw_fault, error_output, escaped_output
 from loadgen.workloads.tools.plan import Plan, run_in
@@ -184,7 +185,7 @@ class AgentSession:
         waits: list[float] = []
         for index, call in enumerate(reply.tool_calls):
             call_id = call.id if call.id and call.id not in made else f"call_{self._tasks}_{self._step}_{index}"
-            checked = check(call, self._catalogue, cut=reply.finish_reason == "length")
+            checked = check(call, self._catalogue, cut=is_cut(reply, index))
             output, outcome, wait_s = self._run(checked, self._task.plan, marks)
             # Servers refuse a history with arguments that are no JSON object, and their templates parse them.
             sound = checked.amiss not in ("malformed", "cut_off") and call.arguments.strip()
@@ -203,8 +204,9 @@ class AgentSession:
         if checked.arguments is None:
             return error_output(checked.told), str(checked.amiss), 0.0
         tool = self._catalogue.tools[checked.name]
-        outcome = plan.judge(checked.name, checked.arguments)
-        if outcome != "right" and plan.was_made(checked.name, checked.arguments):
+        meant = tool.filled(checked.arguments)
+        outcome = plan.judge(checked.name, meant)
+        if outcome != "right" and plan.was_made(checked.name, meant):
             _count(marks, "again")
         fault = draw_fault(self._spec.faults.shares, self._rng.random())
         wait_s = max(0.0, self._spec.latency.of(tool.family).draw(self._rng, self._ordinal + self._step))
@@ -217,7 +219,7 @@ class AgentSession:
         elif refused:
             _count(marks, "refused")
         if effective and not refused:
-            plan.took_effect(checked.name, checked.arguments)
+            plan.took_effect(checked.name, meant)
         return escaped_output(result, fault), outcome, wait_s
 
     def _turn(self) -> Turn | None:

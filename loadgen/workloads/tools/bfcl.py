@@ -18,10 +18,11 @@ import msgspec
 
 from loadgen.client.reply import Reply
 from loadgen.errors import UsageError
+from loadgen.marks import Marks
 from loadgen.scenario.tools import ToolsSpec
-from loadgen.workloads.base import Marks, Session, Turn
+from loadgen.workloads.base import Session, Turn
 from loadgen.workloads.fragments import encode_json
-from loadgen.workloads.tools.calls import check
+from loadgen.workloads.tools.calls import check, is_cut
 from loadgen.workloads.tools.catalogue import Catalogue
 from loadgen.workloads.tools.matching import Wanted, all_wanted, plain_name
 from loadgen.workloads.tools.own import check_schema
@@ -122,8 +123,8 @@ class BfclSession:
         if not reply.ok:
             return marks | {"ended": "failed"}
         calls: list[tuple[str, Arguments]] = []
-        for call in reply.tool_calls:
-            checked = check(call, question.catalogue, cut=reply.finish_reason == "length")
+        for index, call in enumerate(reply.tool_calls):
+            checked = check(call, question.catalogue, cut=is_cut(reply, index))
             outcome = f"call_{checked.amiss or 'valid'}"
             before = marks.get(outcome, 0)
             assert isinstance(before, int)

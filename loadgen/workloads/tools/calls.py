@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 from jsonschema import Draft202012Validator
 
-from loadgen.client.reply import ToolCall
+from loadgen.client.reply import Reply, ToolCall
 from loadgen.workloads.tools.catalogue import Catalogue
 from loadgen.workloads.tools.tool import Arguments
 
@@ -28,8 +28,13 @@ class Checked:
     told: str = ""
 
 
+def is_cut(reply: Reply, index: int) -> bool:
+    """Whether call `index` of an answer is where its token limit ended it: the last one, the others were done."""
+    return reply.finish_reason == "length" and index == len(reply.tool_calls) - 1
+
+
 def check(call: ToolCall, catalogue: Catalogue, *, cut: bool) -> Checked:
-    """Parse and validate one call; takes about 50 µs. cut: whether the answer ended at its token limit.
+    """Parse and validate one call; takes about 50 µs. cut: whether the answer ended in it, at its token limit.
 
     Arguments that break off where the answer does are `cut_off` and nobody's mistake but the limit's. Absent arguments
     are an empty object, as servers send them for a tool that needs none.
@@ -37,7 +42,7 @@ def check(call: ToolCall, catalogue: Catalogue, *, cut: bool) -> Checked:
     if len(call.arguments) > MOST_ARGUMENT_CHARS:
         return Checked(call.name, None, "invalid", f"the arguments are longer than {MOST_ARGUMENT_CHARS} characters")
     arguments = parsed(call.arguments)
-    if arguments is None:
+    if arguments is None or (cut and not call.arguments.strip()):
         amiss: Amiss = "cut_off" if cut else "malformed"
         return Checked(call.name, None, amiss, "the arguments are not a JSON object")
     validator = catalogue.validators.get(call.name)

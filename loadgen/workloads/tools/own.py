@@ -149,5 +149,9 @@ def _task(asked: _Asked, index: int, path: Path, catalogue: Catalogue) -> OwnTas
             raise UsageError(f"{path}: tasks.{index}: there is no tool {call.name!r}")
         if (error := next(iter(validator.iter_errors(call.arguments)), None)) is not None:
             raise UsageError(f"{path}: tasks.{index}: the arguments of {call.name} do not fit it: {error.message}")
-    calls = None if asked.calls is None else tuple((call.name, call.arguments) for call in asked.calls)
+    calls = (
+        None
+        if asked.calls is None
+        else tuple((call.name, catalogue.tools[call.name].filled(call.arguments)) for call in asked.calls)
+    )
     return OwnTask(asked.name or f"task-{index}", asked.prompt, calls)

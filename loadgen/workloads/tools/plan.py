@@ -32,7 +32,7 @@ class Rehearsal:
 
     def call(self, name: str, /, **arguments: Any) -> Arguments:
         """Make one call of the plan; its result."""
-        self.calls.append((name, arguments))
+        self.calls.append((name, self._tools[name].filled(arguments)))
         return self._tools[name].run(self.world, arguments)
 
 
@@ -102,10 +102,10 @@ class Plan:
 
 
 def _same(one: tuple[str, Arguments], other: tuple[str, Arguments]) -> bool:
-    return one[0] == other[0] and one[1].keys() == other[1].keys() and _equal(one[1], other[1])
+    return one[0] == other[0] and one[1].keys() == other[1].keys() and equal(one[1], other[1])
 
 
-def _equal(one: Any, other: Any) -> bool:
+def equal(one: Any, other: Any) -> bool:
     """Equal as arguments: numbers within half a cent, texts but for spaces at their ends."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
@@ -114,9 +114,9 @@ def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
         return one.strip() == other.strip()
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_equal(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_equal, one, other))
+        return len(one) == len(other) and all(map(equal, one, other))
     return bool(one == other)
 
 

@@ -20,6 +20,13 @@ class Tool:
     parameters: Schema
     run: Callable[[World, Arguments], Arguments]
 
+    def filled(self, arguments: Arguments) -> Arguments:
+        """The arguments with those that were left out and have a default: to say the default is the same call."""
+        properties = self.parameters.get("properties")
+        parts = properties.items() if isinstance(properties, Mapping) else ()
+        defaults = {name: part["default"] for name, part in parts if isinstance(part, Mapping) and "default" in part}
+        return {**defaults, **arguments}
+
     @property
     def definition(self) -> dict[str, Any]:
         """As a request's `tools` holds it."""

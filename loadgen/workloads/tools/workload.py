@@ -11,7 +11,7 @@ from loadgen.workloads.tools.agent import AgentSession, Job
 from loadgen.workloads.tools.bfcl import BfclWorkload
 from loadgen.workloads.tools.catalogue import SHIPPED_BY_NAME, Catalogue, choose
 from loadgen.workloads.tools.own import GivenTask, OwnTask, read_own
-from loadgen.workloads.tools.plan import Plan
+from loadgen.workloads.tools.plan import Plan, equal
 from loadgen.workloads.tools.tasks import Assignment, assign, needed_tools, new_world
 from loadgen.workloads.tools.world import World
 
@@ -120,7 +120,7 @@ class ShippedTask:
 
     def is_done(self, world: World) -> bool:
         """Whether the world came out as it does where the task is done rightly."""
-        return world.tables == self._assignment.expected.tables
+        return equal(world.tables, self._assignment.expected.tables)
 
 
 class ShippedJob:

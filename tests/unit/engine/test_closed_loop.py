@@ -1,6 +1,8 @@
 """The closed loop: a session at a time for each permit, in the permit's windows and nowhere else."""
 
+import asyncio
 import socket
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -10,9 +12,11 @@ import pytest
 import uvloop
 
 from loadgen.client.reply import Reply
+from loadgen.engine import sessions
 from loadgen.simulator.process import ScriptedServer
 from loadgen.workloads.base import Turn
-from tests.support.command import closed_load
+from loadgen.workloads.chat import ChatSession
+from tests.support.command import closed_load, open_load
 from tests.unit.engine.running import Heard, Worker, run_to_the_end, scenario_of, soon, until
 
 SMALL = Path(__file__).parents[2] / "data" / "agentic_small.jsonl"
@@ -176,3 +180,40 @@ def test_a_session_that_breaks_is_a_bug_of_ours(
         assert worker.heard.records[0]["outcome"] == "ok"
 
     uvloop.run(main())
+
+
+@pytest.mark.parametrize("load", [closed_load(2, "400ms"), open_load(30, "400ms")], ids=["closed", "open"])
+def test_other_streams_have_their_turn_while_a_session_is_made(
+    load: dict[str, Any], tmp_path: Path, quick_server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every step that a first turn is made in stands in a turn of the loop of its own."""
+    sessions_made: list[list[int]] = []
+
+    def prepare(_: object) -> Iterator[None]:
+        sessions_made.append([])
+        turns = sessions_made[-1]
+        for _ in range(3):
+            turns.append(loop_turns[0])
+            yield
+
+    async def count() -> None:
+        while True:
+            loop_turns[0] += 1
+            await asyncio.sleep(0)
+
+    loop_turns = [0]
+    monkeypatch.setattr(ChatSession, "prepare", prepare, raising=False)
+    monkeypatch.setattr(sessions, "_prepares", lambda _: True)
+    chat = {"name": "chat", "kind": "chat", "prompt_tokens": 10, "output_tokens": 2}
+    scenario = scenario_of(tmp_path, workloads=[chat], load=load)
+
+    async def main() -> None:
+        counting = asyncio.create_task(count())
+        heard = await run_to_the_end(scenario, quick_server.url)
+        counting.cancel()
+        assert heard.bugs == []
+        assert len(heard.records) > 3
+
+    uvloop.run(main())
+    assert len(sessions_made) > 3
+    assert all(len(set(turns)) == len(turns) for turns in sessions_made)

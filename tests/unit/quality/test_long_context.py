@@ -146,6 +146,20 @@ def test_turns_of_one_session_tell_less_than_as_many_sessions() -> None:
     assert width(12) > 1.5 * width(120)
 
 
+@pytest.mark.parametrize("table", ["accuracy_by_kind", "cost_by_length"])
+def test_the_rows_of_kinds_and_lengths_know_that_turns_are_of_sessions(table: str) -> None:
+    turns = [turn(n % 12, number=n, outcome="right" if n % 12 % 2 else "wrong") for n in range(120)]
+    found = figures(turns)
+    row, all_of_them = rows(found, table)[-1], found["accuracy"]
+    assert (row["ci_low"], row["ci_high"]) == (all_of_them.ci_low, all_of_them.ci_high)
+
+
+def test_there_is_no_exponent_where_cold_turns_have_one_length() -> None:
+    cold = [turn(n, tokens=4000 + n) for n in range(6)]
+    warm = [turn(n, number=1, warm=True, context_tokens=8000) for n in range(6)]
+    assert "ttft_exponent" not in figures([*cold, *warm])
+
+
 def lengths(power: float, stage: str = "low", start: int = 0, factor: float = 1.0) -> list[Record]:
     return [
         turn(

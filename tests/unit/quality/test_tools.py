@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from loadgen.marks import Marks
 from loadgen.metrics.record import Record
 from loadgen.metrics.summary import Quality
-from loadgen.metrics.turn import Marks
 from loadgen.prices import Rates
 from loadgen.quality.tools import figures
 from tests.support.agents import Model, agents, record, records_of

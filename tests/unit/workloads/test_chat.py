@@ -12,6 +12,7 @@ from loadgen.scenario.model import ChatSpec
 from loadgen.workloads.base import Session, Turn
 from loadgen.workloads.build import build_workload
 from loadgen.workloads.sizing import TextSizer
+from tests.support.messages import whole
 
 CHARS_PER_TOKEN = TextSizer().chars_per_token
 
@@ -31,11 +32,11 @@ def turns_of(session: Session, reply: Reply | None = None) -> list[Turn]:
 
 
 def messages_of(turn: Turn) -> list[dict[str, Any]]:
-    return [json.loads(message) for message in turn.messages]
+    return [json.loads(whole(message)) for message in turn.messages]
 
 
 def body_of(turn: Turn) -> bytes:
-    return b",".join(turn.messages)
+    return b",".join(map(whole, turn.messages))
 
 
 def shared_start(one: Turn, other: Turn) -> int:

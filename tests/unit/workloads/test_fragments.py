@@ -5,7 +5,14 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.workloads.fragments import assistant_message, escape_text, text_message, tool_message
+from loadgen.client.dialects import DIALECTS, body_template, message_size
+from loadgen.workloads.fragments import (
+    assistant_message,
+    escape_text,
+    text_message,
+    text_message_in_steps,
+    tool_message,
+)
 
 
 @given(st.text())
@@ -47,3 +54,31 @@ def test_a_tool_result_names_its_call() -> None:
         "tool_call_id": 'c"1',
         "content": "a\nb",
     }
+
+
+def test_a_long_message_is_made_in_steps_and_stays_in_pieces() -> None:
+    pieces = [f"{number} ".encode() * 200 for number in range(500)]
+    steps = text_message_in_steps("user", pieces)
+    pauses = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            message = done.value
+            break
+        pauses += 1
+    assert isinstance(message, tuple)
+    assert pauses == len(message) - 1 > 3
+    assert max(map(len, message)) < 80_000
+    assert b"".join(message) == text_message("user", *pieces)
+    assert message_size(message) == sum(map(len, message))
+
+
+def test_a_long_message_in_pieces_is_sent_as_if_it_were_whole() -> None:
+    said = b'{"role":"user","content":"Hi"}'
+    pieces = (b'{"role":"user","content":"long ', b"text ", b'here"}')
+    for api in ("chat", "completions"):
+        for dialect in DIALECTS.values():
+            template = body_template(model="m", stream=True, dialect=dialect, api=api)
+            whole = template.fragments((b"".join(pieces), said))
+            assert b"".join(template.fragments((pieces, said))) == b"".join(whole)

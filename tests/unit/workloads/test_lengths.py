@@ -17,6 +17,7 @@ from loadgen.simulator.tokens import tokenise
 from loadgen.workloads.base import Session, Turn
 from loadgen.workloads.replay import ReplayWorkload
 from loadgen.workloads.replay.formats import detect
+from tests.support.messages import whole
 
 DATA = Path(__file__).parents[2] / "data"
 TRACES = DATA / "traces"
@@ -44,7 +45,7 @@ def asked(turns: Iterable[Turn]) -> list[tuple[int | None, int | None]]:
 
 def words(turn: Turn) -> list[str]:
     (message,) = turn.messages
-    return tokenise(json.loads(message)["content"])
+    return tokenise(json.loads(whole(message))["content"])
 
 
 def starts(workload: ReplayWorkload) -> list[float]:

@@ -3,17 +3,21 @@
 import json
 from collections import Counter
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
+from pathlib import Path
 from random import Random
 from time import process_time
 
 import pytest
 
 from loadgen.client.reply import Reply
+from loadgen.marks import Marks
 from loadgen.scenario.long_context import LongContextSpec
-from loadgen.workloads.base import Marks, NotedWorkload, ScoredSession, Turn
+from loadgen.workloads.base import NotedWorkload, PreparedSession, ScoredSession, Turn
 from loadgen.workloads.long_context import LongContextWorkload
+from loadgen.workloads.long_context.answers import same
 from loadgen.workloads.sizing import SizedWorkload, TextSizer
+from tests.support.messages import whole
 from tests.support.passage_reader import Read, look_up, passages_of, question_of
 
 SESSIONS = 150
@@ -46,7 +50,7 @@ def prose() -> LongContextWorkload:
 
 
 def contents(turn: Turn) -> list[str]:
-    return [json.loads(message)["content"] for message in turn.messages]
+    return [json.loads(whole(message))["content"] for message in turn.messages]
 
 
 def played(workload: LongContextWorkload, ordinal: int) -> list[tuple[str, list[Read], str, Marks]]:
@@ -261,6 +265,21 @@ def test_a_long_prompt_is_built_and_judged_between_two_tokens_of_another_stream(
     assert sorted(judged for _, judged in taken)[4] < 0.005
 
 
+def test_a_long_prompt_is_made_in_steps_that_change_nothing() -> None:
+    workload = built(**PLAIN, context_tokens=[80_000], depth=[0.5], noise=[0.7])
+    session = workload.session(0, Random(0))
+    assert isinstance(session, PreparedSession)
+    steps = list(session.prepare())
+    # One at least for each 64 kB.
+    assert len(steps) > 5
+    turn, whole = session.next_turn(None), workload.session(0, Random(0)).next_turn(None)
+    assert turn == whole
+    assert turn is not None
+    message = turn.messages[-1]
+    assert isinstance(message, tuple)
+    assert max(map(len, message)) < 100_000
+
+
 def test_it_scores_and_has_no_clock(code: LongContextWorkload) -> None:
     assert isinstance(code.session(0, Random(0)), ScoredSession)
     assert isinstance(code, NotedWorkload)
@@ -270,3 +289,34 @@ def test_it_scores_and_has_no_clock(code: LongContextWorkload) -> None:
 
 def test_kinds_that_a_corpus_does_not_give_are_told(prose: LongContextWorkload) -> None:
     assert prose.notes == ("docs: python-docs gives no questions of the kind default, raises, base, two_hop",)
+
+
+_ODD = """\
+def fetch{number}(mode='strict{number}', pattern=r'raw{number}', both='one{number}' 'two', size=0x{number:x}0):
+    pass
+
+
+"""
+
+
+def test_only_plain_literals_are_asked_for_and_a_copy_says_another_value(tmp_path: Path) -> None:
+    """A raw or joined text is not what stands in its quotes; 0x100 is 256, and 'a' is "a"."""
+    for number in range(1, 30):
+        text = _ODD.format(number=number) + _filler(number)
+        twin = f'def get{number}(mode="strict{number}", size={16 * number}):\n    pass\n\n\n{_filler(number + 100)}'
+        (tmp_path / f"odd{number}.py").write_text(text)
+        (tmp_path / f"twin{number}.py").write_text(twin)
+    workload = built(
+        corpus=str(tmp_path), questions=["default"], passage_chars=300, context_tokens=[1000], unanswerable=0
+    )
+    facts = [question.fact for question in workload._questions["default"]]
+    assert len(facts) > 20
+    for fact in facts:
+        assert "'pattern'" not in fact.question
+        assert "'both'" not in fact.question
+        values = (fact.answer, *fact.others)
+        assert [same(one, other) for one, other in combinations(values, 2)] == [False] * 10
+
+
+def _filler(number: int) -> str:
+    return "".join(f"# line {line} of the filler {number}, which says nothing of any value\n" for line in range(12))

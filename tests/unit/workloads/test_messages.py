@@ -10,6 +10,7 @@ import pytest
 from loadgen.client.reply import Reply
 from loadgen.errors import TraceError
 from loadgen.workloads.replay.messages import array_elements
+from tests.support.messages import whole
 from tests.unit.workloads.test_agentic import illegal
 from tests.unit.workloads.test_lengths import TRACES, played, replay
 
@@ -18,7 +19,7 @@ RNG = Random(0)
 
 def prompts(name: str, session: int, **keys: Any) -> list[list[dict[str, Any]]]:
     turns = played(replay(name, **keys).session(session, RNG))
-    return [[json.loads(message) for message in turn.messages] for turn in turns]
+    return [[json.loads(whole(message)) for message in turn.messages] for turn in turns]
 
 
 def test_each_answer_of_a_message_list_was_a_request() -> None:
@@ -45,7 +46,7 @@ def test_live_answers_go_between_recorded_messages() -> None:
     session.next_turn(None)
     turn = session.next_turn(Reply(ok=True, text="my own"))
     assert turn is not None
-    assert [json.loads(message)["content"] for message in turn.messages][1:] == ["my own", "And then?"]
+    assert [json.loads(whole(message))["content"] for message in turn.messages][1:] == ["my own", "And then?"]
 
 
 def test_sharegpt_begins_with_what_a_person_said_and_leaves_out_the_empty() -> None:

@@ -11,6 +11,7 @@ from loadgen.client.reply import Reply, ToolCall
 from loadgen.scenario.model import ReplaySpec
 from loadgen.workloads.base import Session, Turn
 from loadgen.workloads.build import build_workload
+from tests.support.messages import whole
 from tests.unit.workloads.test_agentic import REAL, SMALL, illegal, needs_real
 
 RNG = Random(0)
@@ -32,7 +33,7 @@ def turns_of(session: Session, *replies: Reply) -> list[Turn]:
 
 
 def messages_of(turn: Turn) -> list[dict[str, Any]]:
-    return [json.loads(message) for message in turn.messages]
+    return [json.loads(whole(message)) for message in turn.messages]
 
 
 def calling(*calls: tuple[str, str], text: str = "") -> Reply:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from loadgen.client.reply import Reply, ToolCall
-from loadgen.workloads.base import Marks, Turn
+from loadgen.marks import Marks
+from loadgen.workloads.base import Turn
 from loadgen.workloads.tools.agent import AgentSession, BareSession
 from loadgen.workloads.tools.faults import FLOOD_BYTES
 from tests.support.agents import DONE, Model, agent, agents, calling, play
+from tests.support.messages import whole
 
 
 def _first(session: AgentSession) -> Turn:
@@ -28,7 +30,7 @@ def _then(session: AgentSession, reply: Reply) -> tuple[Marks, Turn | None]:
 
 def _read(turn: Turn | None) -> list[dict[str, Any]]:
     assert turn is not None
-    return [json.loads(message) for message in turn.messages]
+    return [json.loads(whole(message)) for message in turn.messages]
 
 
 def _answer(session: AgentSession, *calls: tuple[str, Any], **changes: Any) -> tuple[Marks, list[dict[str, Any]]]:
@@ -68,6 +70,40 @@ def test_arguments_cut_off_at_the_limit_are_not_the_models_mistake() -> None:
     marks, _ = _answer(agent(), ("delete_file", '{"path": "x'), finish_reason="length")
     assert marks["call_cut_off"] == 1
     assert "call_malformed" not in marks
+
+
+def test_only_the_last_call_is_where_an_answer_is_cut_off() -> None:
+    broken = ("delete_file", '{"path": x')
+    marks, _ = _answer(agent(), broken, broken, finish_reason="length")
+    assert (marks["call_malformed"], marks["call_cut_off"]) == (1, 1)
+
+
+def test_a_call_without_arguments_at_the_limit_is_cut_off() -> None:
+    marks, _ = _answer(agent(), ("delete_file", ""), finish_reason="length")
+    assert marks["call_cut_off"] == 1
+    assert "call_invalid" not in marks
+
+
+@pytest.mark.parametrize("more", [{}, {"priority": "normal"}], ids=["left out", "said"])
+def test_to_say_a_default_is_the_same_call_as_to_leave_it_out(more: dict[str, Any]) -> None:
+    session = agent(tasks=["cancel_and_ticket"])
+    _first(session)
+    assert session.task is not None
+    (cancel, order), (ticket, given) = session.task.plan.calls
+    given = {name: given[name] for name in ("customer_id", "title")} | more
+    marks, _ = _then(session, calling((cancel, order), (ticket, given)))
+    assert marks["call_right"] == 2
+    assert _then(session, DONE)[0]["done"] is True
+
+
+def test_spaces_at_the_ends_of_a_right_argument_leave_the_task_done() -> None:
+    session = agent(tasks=["cancel_and_ticket"])
+    _first(session)
+    assert session.task is not None
+    (cancel, order), (ticket, given) = session.task.plan.calls
+    marks, _ = _then(session, calling((cancel, order), (ticket, {**given, "title": f"{given['title']} "})))
+    assert marks["call_right"] == 2
+    assert _then(session, DONE)[0]["done"] is True
 
 
 def test_no_arguments_are_an_empty_object() -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from loadgen.client.reply import Reply
 from loadgen.errors import UsageError
+from loadgen.marks import Marks
 from loadgen.scenario.tools import ToolsSpec
-from loadgen.workloads.base import Marks, Turn
+from loadgen.workloads.base import Turn
 from loadgen.workloads.tools.bfcl import BfclWorkload
 from loadgen.workloads.tools.matching import all_wanted
 from tests.support.agents import DONE, calling
+from tests.support.messages import whole
 
 _PARAMETERS = {
     "type": "dict",
@@ -57,7 +59,7 @@ def test_a_question_is_asked_in_the_words_that_servers_take(tmp_path: Path) -> N
     types = {name: part["type"] for name, part in tool["function"]["parameters"]["properties"].items()}
     assert types == {"base": "integer", "height": "number", "unit": "string"}
     assert tool["function"]["parameters"]["type"] == "object"
-    assert json.loads(turn.messages[0]) == {"role": "user", "content": "Area?"}
+    assert json.loads(whole(turn.messages[0])) == {"role": "user", "content": "Area?"}
 
 
 def test_answers_stand_in_the_record_or_in_a_file_of_their_own(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from loadgen.workloads.tools.agent import AgentSession
 from loadgen.workloads.tools.own import read_own
 from loadgen.workloads.tools.workload import AgentWorkload
 from tests.support.agents import DONE, Model, calling, play
+from tests.support.messages import whole
 
 _CITY = {
     "type": "object",
@@ -68,7 +69,7 @@ def test_results_are_canned_or_an_echo(tmp_path: Path) -> None:
     session.score(reply)
     turn = session.next_turn(reply)
     assert turn is not None
-    canned, echo = (json.loads(json.loads(message)["content"]) for message in turn.messages[-2:])
+    canned, echo = (json.loads(json.loads(whole(message))["content"]) for message in turn.messages[-2:])
     assert canned == {"degrees": 20}
     assert echo == {"ok": True, "tool": "alarm", "arguments": {"at": "9"}}
     assert turn.delay_s == 1.0

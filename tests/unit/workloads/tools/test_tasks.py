@@ -9,6 +9,7 @@ import pytest
 from loadgen.scenario.tools import TASK_NAMES, TaskName
 from loadgen.workloads.tools.agent import AgentSession
 from tests.support.agents import DONE, Model, agent, agents, calling, play
+from tests.support.messages import whole
 
 _MESSAGE_OF = {
     "cancel_and_ticket": r'Cancel order A-\d+ and open a ticket for customer C-\d+ titled "[^"]+"\.',
@@ -33,7 +34,7 @@ def test_a_task_is_said_as_documented(name: TaskName) -> None:
     for number in range(20):
         turn = agent(number, tasks=[name]).next_turn(None)
         assert turn is not None
-        assert re.fullmatch(_MESSAGE_OF[name], json.loads(turn.messages[-1])["content"])
+        assert re.fullmatch(_MESSAGE_OF[name], json.loads(whole(turn.messages[-1]))["content"])
 
 
 @pytest.mark.parametrize("name", TASK_NAMES)

@@ -1,0 +1,8 @@
+"""What is said of one answer: the word that workloads, records and quality figures share.
+
+A room of its own, for workloads know nothing of metrics, nor metrics of workloads.
+"""
+
+# By name: right or wrong, what was asked, where the passage stood. It goes into the turn's record, and what makes a
+# run's `quality` of it is loadgen.quality.
+Marks = dict[str, str | int | float | bool | None]
