@@ -87,7 +87,8 @@ def _sizes(scenario: Scenario, profile: Profile) -> Sizes:
         assert session is not None
         turn = session.next_turn(None)
         assert turn is not None
-        body = b'{"model":"m","messages":[%b],"max_tokens":%d}' % (b",".join(turn.messages), turn.output_tokens or 1)
+        messages = b",".join(one if isinstance(one, bytes) else b"".join(one) for one in turn.messages)
+        body = b'{"model":"m","messages":[%b],"max_tokens":%d}' % (messages, turn.output_tokens or 1)
         answer = author.answer_chat(read_chat(body))
         sizes.append((answer.prompt_tokens, len(answer.pieces)))
     return sizes
