@@ -84,3 +84,13 @@ def test_stages_of_different_rates_have_an_interval_and_their_difference_does_no
     # Poisson's: 1.96 * sqrt(25 / 200) on either side.
     assert 1.2 < found.high - found.low < 2.4
     assert found.low < 25 < found.high
+
+
+def test_one_session_unlike_all_others_does_not_make_an_interval_without_end() -> None:
+    turns = np.full(25, 2.0)
+    turns[3] = 3.0
+    found = ratio_interval(turns, np.ones(25))
+    assert found.low is not None
+    assert found.high is not None
+    # A third of the resamples are without it, and have no spread.
+    assert 1.9 < found.low < 2.04 < found.high < 2.5
