@@ -20,6 +20,13 @@ from loadgen.client.reply import Reply
 Marks = dict[str, str | int | float | bool | None]
 
 
+def count_mark(marks: Marks, name: str, more: int = 1) -> None:
+    """Count something in an answer's marks."""
+    before = marks.get(name, 0)
+    assert isinstance(before, int)
+    marks[name] = before + more
+
+
 class Turn(Struct, frozen=True):
     """One request to make, without what the target and the scenario's `request` block add to it.
 
