@@ -30,7 +30,7 @@ from loadgen.metrics.goodput import turn_limits
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.recorder import Recorder
 from loadgen.scenario.model import Scenario, scenario_from_json
-from loadgen.workloads.base import NotedWorkload, Workload
+from loadgen.workloads.base import NotedWorkload, StaffedWorkload, Workload
 from loadgen.workloads.build import build_workload, recorded_starts
 from loadgen.workloads.sizing import resize_all
 
@@ -81,6 +81,9 @@ class Engine:
         self._workloads: tuple[Workload, ...] = tuple(
             build_workload(spec, seed=self._scenario.seed) for spec in self._scenario.workloads
         )
+        self._staffed = [workload for workload in self._workloads if isinstance(workload, StaffedWorkload)]
+        for workload in self._staffed:
+            workload.hire()
         self._recorded_starts = recorded_starts(self._scenario.load.arrivals, self._workloads)
         if self._scenario.target.ca_file is not None:
             tls_context(self._scenario.target)  # an authority that this machine can't read is known before the start
@@ -199,6 +202,8 @@ class Engine:
             async with self._encoding:  # a report cut off half-way would take its turns with it
                 self._report_task.cancel()
             await asyncio.gather(self._report_task, return_exceptions=True)
+        for workload in self._staffed:
+            await workload.dismiss()
         await self._send_snapshot(final=True)
         self._clock.close()
         await self._transport.close()
