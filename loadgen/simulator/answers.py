@@ -4,11 +4,12 @@ Called by server.py before a request is queued. Deterministic from the conversat
 or HTTP.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from loadgen.simulator.acting import Agent
+from loadgen.simulator.coding import Coder, Solution
 from loadgen.simulator.dialects import Dialect, RefusedError
 from loadgen.simulator.dials import GOOD, Quality
 from loadgen.simulator.pauses import Pausing, run_through
@@ -29,6 +30,7 @@ class Dials:
     of requests with tools that are answered by a call. early_stop: share of answers with a limit that stop by
     themselves before it, if nothing forces their length. cached_tokens: whether usage tells them; None leaves it to the
     dialect. quality: how well it answers what it understands: questions about passages, and tasks for tools.
+    solutions: of the coding tasks that it can solve, by prompt.
     """
 
     reasoning_share: float | None = None
@@ -36,6 +38,7 @@ class Dials:
     early_stop: float = 0.0
     cached_tokens: bool | None = None
     quality: Quality = GOOD
+    solutions: Mapping[str, Solution] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,11 @@ class Author:
         """What it says to a question or a task that it understands; None for any other conversation."""
         quality = self._dials.quality
         if functions:
-            agent = Agent(quality.acting, functions, rng, self._seed)
-            done = agent.act(chat.messages, parallel=chat.parallel_tool_calls is not False)
+            parallel = chat.parallel_tool_calls is not False
+            coder = Coder(quality.coding, self._dials.solutions, functions, rng, self._seed)
+            done = coder.act(chat.messages, parallel=parallel)
+            if done is None:
+                done = Agent(quality.acting, functions, rng, self._seed).act(chat.messages, parallel=parallel)
             # Who must call may not say anything else.
             return None if chat.must_call and isinstance(done, str) else done
         return (yield from read(rendered, quality.reading, prompt_tokens, rng))

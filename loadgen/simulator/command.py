@@ -6,6 +6,7 @@ Imports stay light until the command runs: the command line is parsed by process
 import os
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -80,6 +81,13 @@ Dialects: openai, deepseek, vllm, sglang, llamacpp."""
     help="Whether usage tells cached tokens. Default: not as vllm and sglang, which have to be told to.",
 )
 @quality_options
+@click.option(
+    "--coding-solutions",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="A folder of coding tasks with their solutions, which it plays by. Repeatable.",
+)
 @click.option("--cpu", type=int, hidden=True)
 @click.option("--exit-with-stdin", is_flag=True, hidden=True)
 def simulate(
@@ -90,6 +98,7 @@ def simulate(
     It has /v1/chat/completions, /v1/completions, /v1/models, /health, and /metrics under vLLM's names.
     """
     from loadgen.simulator.answers import Dials
+    from loadgen.simulator.coding import load_solutions
     from loadgen.simulator.dialects import dialect_named
     from loadgen.simulator.faults import parse_fault
     from loadgen.simulator.serving import profile_named, serve
@@ -109,6 +118,7 @@ def simulate(
             early_stop=options["early_stop"],
             cached_tokens=options["cached_tokens"],
             quality=quality_of(options),
+            solutions=load_solutions(options["coding_solutions"]),
         ),
         faults=tuple(parse_fault(text) for text in options["faults"]),
         seed=seed,

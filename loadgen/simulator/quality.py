@@ -30,7 +30,7 @@ class _CurveType(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
-# Option, the dial's name in ReadingDials or ActingDials, and what it does.
+# Option, the dial's name in its group of dials, and what it does.
 _READING = (
     ("--recall", "recall", "Share of passages in long prompts that are seen."),
     ("--stale-picks", "stale", "Of questions with outdated copies, the share answered from one."),
@@ -47,6 +47,12 @@ _ACTING = (
     ("--wrong-arguments", "wrong_arguments", "Share with one argument changed."),
     ("--needless-calls", "needless", "Of the answers after a call has worked, the share that makes it again."),
     ("--gives-up", "gives_up", "Share of tasks that it ends before they are done."),
+)
+_CODING = (
+    ("--coding-solve", "solve", "Share of coding tasks that it can solve; of the others the tests stay red."),
+    ("--coding-slips", "slips", "Share whose first version is wrong, seen from the tests and mended."),
+    ("--coding-bad-edit", "bad_edit", "Share of edits whose search text is not in the file; they are made again."),
+    ("--coding-recover", "recover", "Of sessions that meet a failure not their own, the share that goes on."),
 )
 
 
@@ -67,6 +73,7 @@ def quality_options(command: Callable[..., None]) -> Callable[..., None]:
             for flag, name, lengths, told in _CURVES
         ),
         *(click.option(flag, name, type=share, metavar="SHARE", help=told) for flag, name, told in _ACTING),
+        *(click.option(flag, name, type=share, metavar="SHARE", help=told) for flag, name, told in _CODING),
     ]
     for option in reversed(options):
         command = option(command)
@@ -77,10 +84,16 @@ def quality_of(options: Mapping[str, Any]) -> "Quality":
     """What the options say. Raises UsageError where they contradict each other."""
     from dataclasses import replace
 
-    from loadgen.simulator.dials import QUALITIES, Quality
+    from loadgen.simulator.dials import QUALITIES
 
     preset = QUALITIES[options["model_quality"]]
     given = {name: value for name, value in options.items() if value is not None}
     reading = {name: given[name] for _, name, *_ in (*_READING, *_CURVES) if name in given}
     acting = {name: given[name] for _, name, _ in _ACTING if name in given}
-    return Quality(replace(preset.reading, **reading), replace(preset.acting, **acting))
+    coding = {name: given[name] for _, name, _ in _CODING if name in given}
+    return replace(
+        preset,
+        reading=replace(preset.reading, **reading),
+        acting=replace(preset.acting, **acting),
+        coding=replace(preset.coding, **coding),
+    )
