@@ -9,8 +9,8 @@ from limits.rules import Rule
 class Decision:
     """Whether a request is let through.
 
-    remaining: how many more would be let through at once, by the strictest rule. retry_after: how many seconds to wait where
-    it is not let through, else None. broken: the rule that kept it out; where several do, the one that keeps it out longest.
+    remaining: how many more would be let through at once, by the strictest rule. retry_after: how many seconds to wait
+    where it is not let through, else None. broken: the rule that kept it out; of several the one that does so longest.
     """
 
     allowed: bool

@@ -49,22 +49,22 @@ class Load(unittest.TestCase):
         self.clock = Hand()
 
     def test_a_call_costs_the_same_whatever_the_limit_is(self) -> None:
-        limiter = Limiter([Rule(1000, 3600)], self.clock)
-        for second in range(1500):
+        limiter = Limiter([Rule(300, 3600)], self.clock)
+        for second in range(500):
             self.clock.now = float(second)
             limiter.ask("a")
-        self.assertLessEqual(Moment.compared, 12 * 1500)
+        self.assertLessEqual(Moment.compared, 12 * 500)
 
     def test_a_call_costs_the_same_whoever_else_calls(self) -> None:
         limiter = Limiter([Rule(5, 60), Rule(50, 3600)], self.clock)
-        for number in range(1500):
+        for number in range(600):
             self.clock.now = number / 10
-            limiter.ask(f"caller {number % 400}")
-        self.assertLessEqual(Moment.compared, 24 * 1500)
+            limiter.ask(f"caller {number % 200}")
+        self.assertLessEqual(Moment.compared, 24 * 600)
 
     def test_callers_of_whom_nothing_counts_are_forgotten(self) -> None:
         limiter = Limiter([Rule(5, 60)], self.clock)
-        for number in range(1000):
+        for number in range(400):
             self.clock.now = float(number)
             limiter.ask(f"caller {number}")
         self.assertLessEqual(len(limiter), 61)
