@@ -78,5 +78,22 @@ class Outcome(Struct, frozen=True):
 
     @property
     def starved(self) -> bool:
-        """Whether it ran into its wall-clock limit for want of a processor: that says nothing of the code."""
-        return self.timed_out and self.waited_s is not None and self.waited_s > self.wall_s / 2
+        """Whether it ran into its wall-clock limit for want of a processor: that says nothing of the code.
+
+        Code that keeps itself waiting, with more processes than there are processors, gets those processors' time.
+        """
+        if not self.timed_out or self.waited_s is None or self.cpu_s is None:
+            return False
+        return self.waited_s > self.wall_s / 2 and self.cpu_s < self.wall_s / 2
+
+
+class Usage(Struct, frozen=True):
+    """What sandboxes have taken so far: runs that ended, their processors' time, and how long they stood in line.
+
+    cpu_s: of those whose time is known. unsafe: whether they were none, but plain processes.
+    """
+
+    runs: int = 0
+    cpu_s: float = 0.0
+    queued_s: float = 0.0
+    unsafe: bool = False

@@ -1,0 +1,122 @@
+"""Runs tests of a tree inside a sandbox and reports each one's result. Given to the sandbox as a file, imports nothing
+of ours, and runs as `python -I -S -B /aside/runner.py` with the tree as its working directory.
+
+Standard input: one JSON line {"token", "tests": [ids] or null for all}. It is read, and closed, before any code of the
+tree is imported. Results go to descriptor 3, one JSON line each {"token", "test", "result"}; text for people goes to
+standard error. The tree comes last on the path, so nothing in it stands in for the standard library.
+"""
+
+import json
+import os
+import sys
+import unittest
+from collections.abc import Iterator
+from typing import Any
+
+_REPORT = 3
+
+
+class Reporting(unittest.TextTestResult):
+    """Reports every test as it ends. A test that was skipped, or failed as it was expected to, has not passed."""
+
+    tell: Any
+    blocked: "list[str]"
+
+    def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's name
+        """See unittest.TestResult."""
+        super().startTest(test)
+        self._worst = ""
+
+    def stopTest(self, test: unittest.TestCase) -> None:  # noqa: N802
+        """See unittest.TestResult."""
+        super().stopTest(test)
+        self.tell(test.id(), self._worst or "missing")
+
+    def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+        """See unittest.TestResult."""
+        super().addSuccess(test)
+        self._worst = self._worst or "passed"
+
+    def addFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
+        """See unittest.TestResult."""
+        super().addFailure(test, err)
+        self._worst = "failed"
+
+    def addError(self, test: Any, err: Any) -> None:  # noqa: N802
+        """See unittest.TestResult."""
+        super().addError(test, err)
+        self._worst = "error"
+        # Of a class or a module that could not be set up: `setUpClass (tests.test_x.Class)`.
+        if not isinstance(test, unittest.TestCase):
+            self.blocked.append(str(test.id()).rpartition("(")[2].rstrip(")"))
+
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: Any) -> None:  # noqa: N802
+        """See unittest.TestResult."""
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self._worst = "failed" if issubclass(err[0], test.failureException) else "error"
+
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+        """See unittest.TestResult."""
+        super().addUnexpectedSuccess(test)
+        self._worst = "failed"
+
+
+def main() -> None:
+    """Read what is wanted, run it, report."""
+    with open(0, "rb") as stdin:
+        wanted = json.loads(stdin.readline())
+    os.open(os.devnull, os.O_RDONLY)  # takes the place of standard input
+    os.set_inheritable(_REPORT, False)
+    token = wanted["token"]
+
+    told: set[str] = set()
+
+    def tell(test: str, result: str) -> None:
+        told.add(test)
+        line = json.dumps({"token": token, "test": test, "result": result}) + "\n"
+        os.write(_REPORT, line.encode())
+
+    sys.path.append(os.getcwd())
+    suite, broken = _load(wanted["tests"])
+    result_class = type("Result", (Reporting,), {"tell": staticmethod(tell), "blocked": broken})
+    ran = unittest.TextTestRunner(verbosity=1, resultclass=result_class).run(suite)
+    for test in wanted["tests"] or ():
+        if test not in told and any(test == name or test.startswith(f"{name}.") for name in broken):
+            tell(test, "error")
+    sys.stderr.flush()
+    # Threads that the tests left behind don't keep it from ending.
+    os._exit(0 if ran.wasSuccessful() and ran.testsRun else 1)
+
+
+def _load(tests: "list[str] | None") -> "tuple[unittest.TestSuite, list[str]]":
+    """The tests to run, and the names of those whose module can't be imported."""
+    loader = unittest.TestLoader()
+    if tests is None:
+        return loader.discover(os.getcwd(), top_level_dir=os.getcwd()), []
+    suite, broken = unittest.TestSuite(), []
+    for name in dict.fromkeys(tests):
+        for test in _each(loader.loadTestsFromName(name)):
+            # A name of a module or a class would run, and report, tests that nobody asked for.
+            if test.id() == name or _is_failure(test):
+                suite.addTest(test)
+            if _is_failure(test) and not isinstance(getattr(test, "_exception", None), AttributeError):
+                broken.append(name)
+    return suite, broken
+
+
+def _each(suite: Any) -> Iterator[unittest.TestCase]:
+    if isinstance(suite, unittest.TestSuite):
+        for part in suite:
+            yield from _each(part)
+    else:
+        yield suite
+
+
+def _is_failure(test: unittest.TestCase) -> bool:
+    """Whether it stands for a test that could not be loaded."""
+    return type(test).__module__ == "unittest.loader"
+
+
+if __name__ == "__main__":
+    main()
