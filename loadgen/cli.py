@@ -153,6 +153,7 @@ def run(
     Without a target, the embedded simulator is started and measured, so that everything can be tried with no server
     at hand. Ctrl-C ends the load, drains what is in flight and writes the report; twice cuts it off.
     """
+    from loadgen.scenario.insider import simulator_knowledge
     from loadgen.supervisor import run_supervised
 
     loaded = _load(scenario, options)
@@ -163,7 +164,7 @@ def run(
         embedded = ["--seed", str(loaded.scenario.seed)]
         if loaded.scenario.target.dialect != "auto":
             embedded += ["--dialect", loaded.scenario.target.dialect]
-        embedded += asked
+        embedded += [*simulator_knowledge(loaded.scenario), *asked]
     elif simulator is not None:
         raise UsageError("--simulator is for the embedded one, and there is a target; accepted: one of them")
     arguments = [scenario]

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from loadgen.prices import FlatPrices, PriceList, Prices
+from loadgen.scenario.coding import CodingSpec
 from loadgen.scenario.fields import (
     Count,
     Flag,
@@ -291,7 +292,7 @@ class ReplaySpec(Part):
     max_turns: PositiveCount | None = None
 
 
-WORKLOAD_KINDS = ("chat", "replay", "tools", "long_context")
+WORKLOAD_KINDS = ("chat", "replay", "tools", "long_context", "coding")
 
 
 def _known_kind(value: Any) -> Any:
@@ -317,7 +318,8 @@ WorkloadSpec = Annotated[
     Annotated[ChatSpec, Tag("@chat")]
     | Annotated[ReplaySpec, Tag("@replay")]
     | Annotated[LongContextSpec, Tag("@long_context")]
-    | Annotated[ToolsSpec, Tag("@tools")],
+    | Annotated[ToolsSpec, Tag("@tools")]
+    | Annotated[CodingSpec, Tag("@coding")],
     Discriminator(_kind_of),
     BeforeValidator(_known_kind),
 ]

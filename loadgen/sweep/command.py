@@ -294,8 +294,11 @@ def _write_report(folder: Path, made: "Sweep") -> None:
 
 
 def _simulator_arguments(loaded: "LoadedScenario", subject: "Subject") -> list[str]:
+    from loadgen.scenario.insider import simulator_knowledge
+
     dialect = loaded.scenario.target.dialect
     arguments = ["--seed", str(subject.seed), "--profile", subject.profile or "default"]
+    arguments += simulator_knowledge(loaded.scenario)
     return arguments + ([] if dialect == "auto" else ["--dialect", dialect])
 
 
