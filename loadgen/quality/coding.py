@@ -88,20 +88,20 @@ def _per_solved(trials: Sequence[Trial]) -> dict[str, Quality]:
 
 
 def _per(trials: Sequence[Trial], of: Callable[[Trial], float | None]) -> Interval:
-    values = [(trial, of(trial)) for trial in trials]
-    known = [(trial.session, value, float(trial.solved is True)) for trial, value in values if value is not None]
-    if len(known) < len(values):
-        return Interval(None, None, None, 0.95, 0, 0)
-    return _ratio_with_zeros(known)
+    """What all trials took over the number solved, from solutions per what was taken, whose sizes are never nought.
 
-
-def _ratio_with_zeros(parts: Sequence[tuple[str, float, float]]) -> Interval:
-    """The ratio of sums in which a trial that was not solved counts above and adds nothing below.
-
-    `ratio_of` leaves out what has no size; here it is just that which makes a solution dear.
+    Where so few were solved that it might as well be none, there is no upper bound.
     """
-    above, below = (np.array([part[place] for part in parts], dtype=np.float64) for place in (1, 2))
-    return ratio_interval(above, below)
+    values = [of(trial) for trial in trials]
+    taken = np.array([value for value in values if value is not None], dtype=np.float64)
+    solved = np.array([trial.solved is True for trial in trials], dtype=np.float64)
+    if len(taken) < len(trials) or not solved.any() or not taken.any():
+        return Interval(None, None, None, 0.95, 0, 0)
+    yields = ratio_interval(solved, taken)
+    turned = [
+        1 / bound if bound is not None and bound > 0 else None for bound in (yields.estimate, yields.high, yields.low)
+    ]
+    return Interval(turned[0], turned[1], turned[2], yields.confidence, len(trials), len(trials))
 
 
 def _efforts(ended: Sequence[Trial]) -> dict[str, Quality]:
