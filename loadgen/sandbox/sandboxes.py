@@ -1,6 +1,7 @@
 """The worker's side of its sandboxes: hands jobs to the keeper and waits for them without holding up the event loop."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from loadgen.sandbox.availability import available
 from loadgen.sandbox.channel import LENGTH_BYTES, Answer, Ask, ask, frame, length_of
 from loadgen.sandbox.model import Job, Outcome, Usage
 
+# It has nothing to do any more, and nobody is timed when the sandboxes are closed.
+_LEAVE_S = 2.0
 # What a keeper needs of our environment; keys are not among it.
 _KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
 
@@ -119,6 +122,8 @@ class Sandboxes:
         if self._keeper is not None:
             # It ends by itself once its socket is closed; this is for one that hangs.
             self._keeper.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._keeper.wait(_LEAVE_S)
             self._keeper = None
 
 
