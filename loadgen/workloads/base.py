@@ -14,6 +14,7 @@ from typing import Literal, Protocol, runtime_checkable
 from msgspec import Struct
 
 from loadgen.client.reply import Reply
+from loadgen.sandbox.model import Usage
 
 # What is said of one answer, by name: right or wrong, what was asked, where the passage stood. It goes into the turn's
 # record, and what makes a run's `quality` of it is loadgen.quality.
@@ -124,6 +125,16 @@ class StaffedWorkload(Protocol):
 
     async def dismiss(self) -> None:
         """End them, when no session is left; on the loop that ran the load."""
+        ...
+
+
+@runtime_checkable
+class SandboxedWorkload(Protocol):
+    """A workload that runs what the model wrote, in sandboxes beside the engine."""
+
+    @property
+    def sandbox_usage(self) -> Usage:
+        """What they have taken so far. Read once a second."""
         ...
 
 
