@@ -24,7 +24,7 @@ def coder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess
     """A model that mends the small task."""
     folder = tmp_path_factory.mktemp("solutions")
     write_task(folder)
-    with SimulatorProcess(profile="fast", more=["--coding-solutions", str(folder)]) as process:
+    with SimulatorProcess(profile="fast", model="scripted", more=["--coding-solutions", str(folder)]) as process:
         yield process
 
 
@@ -89,12 +89,12 @@ def test_the_judgement_stands_with_the_last_turn_and_the_permit_does_not_wait_fo
 
 
 def test_in_open_loop_too(tmp_path: Path, coder: SimulatorProcess) -> None:
-    scenario = coding_scenario(tmp_path, open_load(2, "1s"))
+    scenario = coding_scenario(tmp_path, open_load(1, "3s"))
 
     async def main() -> None:
         heard = await run_to_the_end(scenario, coder.url)
         assert heard.bugs == []
-        assert {records[0]["intended_s"] for records in sessions(heard).values()} == {0.0, 0.5}
+        assert {records[0]["intended_s"] for records in sessions(heard).values()} == {0.0, 1.0, 2.0}
         assert any(record["tool_wait_s"] for record in heard.records)
 
     uvloop.run(main())
