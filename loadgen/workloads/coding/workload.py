@@ -1,10 +1,12 @@
 """The `coding` workload: a session a task, each asked as often as any other."""
 
+from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from loadgen.errors import UsageError
+from loadgen.sandbox.model import Usage
 from loadgen.scenario.coding import CodingSpec
 from loadgen.scenario.shipped import shipped_coding_tasks
 from loadgen.workloads.coding.agent import CodingSession
@@ -37,8 +39,16 @@ class CodingWorkload:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of the sandbox."""
-        return self.bench.sandboxes.notes
+        """What there is to be done, and what the user should know of the sandbox."""
+        kinds = Counter(task.said.kind for task in self.tasks)
+        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        noun = "task" if len(self.tasks) == 1 else "tasks"
+        return (f"workload {self.name}: {len(self.tasks)} {noun} ({told})", *self.bench.sandboxes.notes)
+
+    @property
+    def sandbox_usage(self) -> Usage:
+        """What its sandboxes have taken so far."""
+        return self.bench.sandboxes.usage
 
     def task_of(self, ordinal: int) -> Task:
         """The task of session `ordinal`: all tasks, in an order of its own, before any comes again."""
