@@ -1,6 +1,5 @@
 """The repositories of scenarios/coding: red as they are, green with their solution, and nothing gives it away."""
 
-import fnmatch
 import json
 import shutil
 import subprocess
@@ -11,6 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+
+from loadgen.sandbox.globs import matches
+from loadgen.workloads.coding.task import load_tasks
 
 _TASKS = Path(__file__).parents[2] / "scenarios" / "coding"
 _NAMES = sorted(folder.name for folder in _TASKS.iterdir() if folder.is_dir() and folder.name != "__pycache__")
@@ -76,22 +78,31 @@ def _ended(tree: Path) -> dict[str, str]:
     return ended
 
 
+def _laid(folder: Path, tree: Path, *parts: str, without: str | None = None) -> Path:
+    """Parts of a task laid over each other, without a file of its solution."""
+    for part in parts:
+        if (folder / part).is_dir():
+            left_out = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(folder / part, tree, dirs_exist_ok=True, ignore=left_out)
+    if without is not None:
+        before = folder / "repo" / without
+        (tree / without).unlink()
+        if before.is_file():
+            shutil.copy(before, tree / without)
+    deleted = tree / "DELETED"
+    if deleted.is_file():
+        for path in deleted.read_text(encoding="utf-8").split():
+            (tree / path).unlink()
+        deleted.unlink()
+    return tree
+
+
 def _read(folder: Path, place: Path) -> Task:
     """A task, its tests run as it is and with its solution, hidden ones included."""
-    states = []
-    for name, parts in (("before", ("repo", "checks")), ("after", ("repo", "solution", "checks"))):
-        tree = place / name
-        for part in parts:
-            if (folder / part).is_dir():
-                shutil.copytree(folder / part, tree, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-        deleted = tree / "DELETED"
-        if deleted.is_file():
-            for path in deleted.read_text(encoding="utf-8").split():
-                (tree / path).unlink()
-            deleted.unlink()
-        states.append(_ended(tree))
+    before = _ended(_laid(folder, place / "before", "repo", "checks"))
+    after = _ended(_laid(folder, place / "after", "repo", "solution", "checks"))
     spec = yaml.safe_load((folder / "task.yaml").read_text(encoding="utf-8"))
-    return Task(folder, spec, *states)
+    return Task(folder, spec, before, after)
 
 
 @pytest.fixture(scope="module", params=_NAMES)
@@ -145,6 +156,14 @@ def test_the_agent_may_change_what_the_solution_changes_and_no_test(task: Task) 
     assert len(solution) >= (1 if task.spec["kind"] in ("misleading", "performance") else 2)
 
 
+def test_no_file_of_the_solution_can_be_left_out(task: Task, tmp_path: Path) -> None:
+    solution = sorted(set(task.files("solution")) - {"DELETED"})
+    decisive = [*task.spec["must_pass"], *task.spec["must_stay"], *task.hidden]
+    for number, path in enumerate(solution if len(solution) > 1 else []):
+        ended = _ended(_laid(task.folder, tmp_path / str(number), "repo", "solution", "checks", without=path))
+        assert any(ended.get(name) != "passed" for name in decisive), f"all is green without {path}"
+
+
 def test_a_solution_changes_every_file_it_brings(task: Task) -> None:
     repo = task.files("repo")
     assert [path for path, text in task.files("solution").items() if repo.get(path) == text] == []
@@ -165,5 +184,14 @@ def test_no_two_tasks_share_a_package() -> None:
     assert sorted(packages) == sorted(set(packages))
 
 
+def test_every_task_can_be_loaded_as_the_workload_does() -> None:
+    assert [task.name for task in load_tasks(_TASKS)] == _NAMES
+    assert len(_NAMES) >= 12
+
+
+def test_every_kind_of_task_is_there() -> None:
+    assert {task.said.kind for task in load_tasks(_TASKS)} == _KINDS
+
+
 def _editable(task: Task, path: str) -> bool:
-    return any(fnmatch.fnmatchcase(path, pattern) for pattern in task.spec["editable"])
+    return matches(path, task.spec["editable"])
