@@ -30,6 +30,7 @@ from loadgen.scenario.fields import (
 )
 from loadgen.scenario.long_context import LongContextSpec
 from loadgen.scenario.quantities import parse_number, shown
+from loadgen.scenario.reasoning import ReasoningSpec
 from loadgen.scenario.records import Records, RecordsSpec
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 from loadgen.scenario.slos import Slo
@@ -292,7 +293,7 @@ class ReplaySpec(Part):
     max_turns: PositiveCount | None = None
 
 
-WORKLOAD_KINDS = ("chat", "replay", "tools", "long_context", "coding")
+WORKLOAD_KINDS = ("chat", "replay", "tools", "long_context", "coding", "reasoning")
 
 
 def _known_kind(value: Any) -> Any:
@@ -319,7 +320,8 @@ WorkloadSpec = Annotated[
     | Annotated[ReplaySpec, Tag("@replay")]
     | Annotated[LongContextSpec, Tag("@long_context")]
     | Annotated[ToolsSpec, Tag("@tools")]
-    | Annotated[CodingSpec, Tag("@coding")],
+    | Annotated[CodingSpec, Tag("@coding")]
+    | Annotated[ReasoningSpec, Tag("@reasoning")],
     Discriminator(_kind_of),
     BeforeValidator(_known_kind),
 ]

@@ -9,18 +9,22 @@ from loadgen.errors import UsageError
 from loadgen.scenario.coding import CodingSpec
 from loadgen.scenario.long_context import LongContextSpec
 from loadgen.scenario.model import ChatSpec, ReplaySpec
+from loadgen.scenario.reasoning import ReasoningSpec
 from loadgen.scenario.tools import ToolsSpec
 from loadgen.workloads.base import Workload
 from loadgen.workloads.chat import ChatWorkload
 from loadgen.workloads.coding import CodingWorkload
 from loadgen.workloads.corpus import load_corpus
 from loadgen.workloads.long_context import LongContextWorkload
+from loadgen.workloads.reasoning import ReasoningWorkload
 from loadgen.workloads.replay import ReplayWorkload
 from loadgen.workloads.sizing import TextSizer
 from loadgen.workloads.tools import build_tools
 
 
-def build_workload(spec: ChatSpec | ReplaySpec | LongContextSpec | ToolsSpec | CodingSpec, *, seed: int) -> Workload:
+def build_workload(
+    spec: ChatSpec | ReplaySpec | LongContextSpec | ToolsSpec | CodingSpec | ReasoningSpec, *, seed: int
+) -> Workload:
     """Build the workload that `spec` describes; reads and checks every file it needs.
 
     `seed` is the scenario's. Takes 10 ms for a chat over python-docs, about 20 ms a megabyte of recording.
@@ -36,6 +40,8 @@ def build_workload(spec: ChatSpec | ReplaySpec | LongContextSpec | ToolsSpec | C
             return build_tools(spec, seed=seed)
         case CodingSpec():
             return CodingWorkload(spec, seed=seed)
+        case ReasoningSpec():
+            return ReasoningWorkload(spec, seed=seed)
         case LongContextSpec():
             return LongContextWorkload(spec, TextSizer(), seed=seed)
 
