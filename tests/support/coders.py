@@ -19,7 +19,7 @@ from loadgen.simulator.dialects import DIALECTS
 from loadgen.simulator.dials import CodingDials, Quality
 from loadgen.simulator.timing import PROFILES
 from loadgen.simulator.wire import read_chat
-from loadgen.workloads.base import Marks, Turn
+from loadgen.workloads.base import Turn
 from loadgen.workloads.coding.agent import CodingSession
 from loadgen.workloads.coding.task import Task, load_tasks
 from loadgen.workloads.coding.workload import CodingWorkload
@@ -108,8 +108,7 @@ def coding(**spec: Any) -> CodingWorkload:
 class Oracle:
     """Stands in for the sandboxes where hundreds of sessions are played: it runs nothing, and knows the solutions.
 
-    Tests are green where a tree holds the solution of a task, and those that must pass are red anywhere else. seconds:
-    what a run takes, in time that nobody waits for.
+    Tests are green where a tree holds the solution of a task, and those that must pass are red anywhere else.
     """
 
     def __init__(self, tasks: tuple[Task, ...], solutions: dict[str, Solution]) -> None:
@@ -144,12 +143,10 @@ class Oracle:
 class SimulatedCoder:
     """The simulator's model at coding; it is told nothing but the bodies of requests, and the solutions."""
 
-    def __init__(self, seed: int = 2, folder: Path = SHIPPED, **dials: float) -> None:
+    def __init__(self, dials: CodingDials | None = None, *, folder: Path = SHIPPED) -> None:
         self.solutions = load_solutions([folder])
-        quality = Quality(coding=CodingDials(**dials))
-        self._author = Author(
-            DIALECTS["openai"], Dials(quality=quality, solutions=self.solutions), PROFILES["fast"], seed
-        )
+        quality = Quality(coding=dials or CodingDials())
+        self._author = Author(DIALECTS["openai"], Dials(quality=quality, solutions=self.solutions), PROFILES["fast"], 2)
 
     def answer(self, turn: Turn) -> Reply:
         """Its reply to a turn."""
@@ -219,8 +216,3 @@ def results(turn: Turn | None) -> Iterator[str]:
 def last_result(turn: Turn | None) -> str:
     """What the last tool has given back."""
     return [*results(turn)][-1]
-
-
-def no_marks(marks: Marks) -> Marks:
-    """Marks without those that are always there."""
-    return {name: value for name, value in marks.items() if name not in ("task", "kind", "step")}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from loadgen.client.reply import Reply
 from loadgen.errors import UsageError
 from loadgen.simulator.coding import load_solutions
+from loadgen.simulator.dials import CodingDials
 from loadgen.simulator.patches import next_patch
 from loadgen.workloads.base import Marks
 from loadgen.workloads.coding.edits import replace_once
@@ -35,12 +36,13 @@ def test_patches_fit_and_lead_to_what_is_wanted(before: list[str], after: list[s
 def played(folder: Path, number: int = 0, **dials: float) -> tuple[list[list[str]], Marks]:
     """The names of the calls of each answer of a session, and the last answer's marks."""
     write_task(folder)
-    model, workload = SimulatedCoder(folder=folder, **dials), coding(path=str(folder))
+    model, workload = SimulatedCoder(CodingDials(**dials), folder=folder), coding(path=str(folder))
     workload.bench.sandboxes = Oracle(workload.tasks, model.solutions)  # type: ignore[assignment]
 
     async def play() -> tuple[list[list[str]], Marks]:
         session = workload.session(number, Random(number))
-        turn, calls = session.next_turn(None), []
+        turn = session.next_turn(None)
+        calls: list[list[str]] = []
         while turn is not None:
             reply = model.answer(turn)
             marks = session.score(reply)

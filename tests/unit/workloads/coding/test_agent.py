@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from loadgen.client.reply import Reply, ToolCall
+from loadgen.simulator.coding import load_solutions
 from loadgen.workloads.base import Marks, Turn, WorkingSession
 from loadgen.workloads.coding.agent import CodingSession
 from loadgen.workloads.coding.workload import CodingWorkload
-from tests.support.coders import DONE, Oracle, calling, coding, last_result, load_solutions, write_task
+from tests.support.coders import DONE, Oracle, calling, coding, last_result, write_task
 
 _MEND = {"path": "calc/sums.py", "search": "a - b", "replace": "a + b"}
 
