@@ -12,7 +12,7 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithScenarios(build_py):
-    """Copies the scenarios and the repositories for coding agents to loadgen/shipped_scenarios/ in the built package."""
+    """Copies scenarios/*.yaml and scenarios/coding/ to loadgen/shipped_scenarios/ in the built package."""
 
     def run(self) -> None:
         """See build_py."""

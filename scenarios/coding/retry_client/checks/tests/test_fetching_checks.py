@@ -25,8 +25,8 @@ class Checks(unittest.TestCase):
             self.assertIs(bool(Policy().repeats(Request(method, "/"), TimedOut())), harmless)
             self.assertTrue(Policy().repeats(Request(method, "/"), ConnectFailed()))
 
-    def test_the_wait_that_just_fits_is_taken(self) -> None:
-        for total, attempts in ((10.0, 2), (9.9, 1)):
+    def test_a_wait_that_fits_is_taken(self) -> None:
+        for total, attempts in ((10.5, 2), (9.5, 1)):
             clock = Clock()
             client = Client(Server(Response(503, {"Retry-After": "10"}), 200), clock.now, clock.sleep, total=total)
             client.send(Request("GET", "/"))
