@@ -143,6 +143,13 @@ def test_what_a_solved_task_takes_counts_the_sessions_that_did_not_solve_one() -
     assert (found["turns_per_solved"].unit, found["turns_per_solved"].n) == ("turns", 8)
 
 
+def test_one_session_unlike_all_others_does_not_blow_up_an_interval() -> None:
+    found = figures([turn for number in range(25) for turn in turns_of(str(number), test_runs_total=2 + (number == 7))])
+    assert found["test_runs"].value == pytest.approx(2.04)
+    assert isinstance(found["test_runs"].ci_high, float)
+    assert found["test_runs"].ci_high < 2.2
+
+
 def test_an_unknown_cost_is_unknown_and_not_nought() -> None:
     found = figures([*turns_of("1"), record("2", 0, turns_of("2", count=1)[0].marks, cost=None)])  # type: ignore[arg-type]
     assert found["cost_per_solved"].value is None
