@@ -88,6 +88,12 @@ Dialects: openai, deepseek, vllm, sglang, llamacpp."""
     metavar="DIR",
     help="A folder of coding tasks with their solutions, which it plays by. Repeatable.",
 )
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Answers to reasoning tasks (JSON lines), which it plays by.",
+)
 @click.option("--cpu", type=int, hidden=True)
 @click.option("--exit-with-stdin", is_flag=True, hidden=True)
 def simulate(
@@ -101,6 +107,7 @@ def simulate(
     from loadgen.simulator.coding import load_solutions
     from loadgen.simulator.dialects import dialect_named
     from loadgen.simulator.faults import parse_fault
+    from loadgen.simulator.reasoning import load_answers
     from loadgen.simulator.serving import profile_named, serve
     from loadgen.simulator.settings import Settings
 
@@ -119,6 +126,7 @@ def simulate(
             cached_tokens=options["cached_tokens"],
             quality=quality_of(options),
             solutions=load_solutions(options["coding_solutions"]),
+            answers=load_answers(options["answers"]),
         ),
         faults=tuple(parse_fault(text) for text in options["faults"]),
         seed=seed,
