@@ -9,6 +9,7 @@ standard error. The tree comes last on the path, so nothing in it stands in for 
 import json
 import os
 import sys
+import traceback
 import unittest
 from collections.abc import Iterator
 from typing import Any
@@ -96,7 +97,13 @@ def _load(tests: "list[str] | None") -> "tuple[unittest.TestSuite, list[str]]":
         return loader.discover(os.getcwd(), top_level_dir=os.getcwd()), []
     suite, broken = unittest.TestSuite(), []
     for name in dict.fromkeys(tests):
-        for test in _each(loader.loadTestsFromName(name)):
+        try:
+            found = list(_each(loader.loadTestsFromName(name)))
+        except Exception:  # the loader keeps to itself only what could not be found; a SyntaxError gets out
+            traceback.print_exc()
+            broken.append(name)
+            continue
+        for test in found:
             # A name of a module or a class would run, and report, tests that nobody asked for.
             if test.id() == name or _is_failure(test):
                 suite.addTest(test)

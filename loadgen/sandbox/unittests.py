@@ -24,7 +24,7 @@ _RUNNER = "runner.py"
 _COMMAND = (PYTHON, "-I", "-S", "-B", f"{ASIDE}/{_RUNNER}")
 
 
-class Tests(Struct, frozen=True):
+class RanTests(Struct, frozen=True):
     """One run of tests. results: of every test that was asked for, or, where all were, of every one that ran.
 
     text: what unittest and the code printed, for people and agents. outcome: how the process ended.
@@ -44,22 +44,22 @@ class Tests(Struct, frozen=True):
         return all(self.results.get(test) == "passed" for test in tests)
 
 
-class TestJob(Struct, frozen=True):
+class UnitTestJob(Struct, frozen=True):
     """A job that runs tests, and what reads its outcome. Made anew for every run: its token is for one."""
 
     job: Job
     tests: tuple[str, ...] | None
     token: str
 
-    def read(self, outcome: Outcome) -> Tests:
+    def read(self, outcome: Outcome) -> RanTests:
         """What the outcome says of the tests."""
         reported = _reported(outcome.report, self.token)
         wanted = reported if self.tests is None else self.tests
         results = {test: _one(reported.get(test, [])) for test in wanted}
-        return Tests(results, outcome.output.decode(errors="replace"), outcome)
+        return RanTests(results, outcome.output.decode(errors="replace"), outcome)
 
 
-def run_tests(tree: Path | dict[str, bytes], tests: Sequence[str] | None, limits: Limits) -> TestJob:
+def run_tests(tree: Path | dict[str, bytes], tests: Sequence[str] | None, limits: Limits) -> UnitTestJob:
     """The job that runs these tests of a tree (`tests.test_x.Class.test_y`), or all of them (None).
 
     Usage: `test_job = run_tests(tree, ids, limits)`, then `test_job.read(await sandboxes.run(test_job.job))`.
@@ -74,7 +74,7 @@ def run_tests(tree: Path | dict[str, bytes], tests: Sequence[str] | None, limits
         stdin=json.dumps(wanted).encode() + b"\n",
         report=True,
     )
-    return TestJob(job, None if tests is None else tuple(tests), token)
+    return UnitTestJob(job, None if tests is None else tuple(tests), token)
 
 
 @cache
