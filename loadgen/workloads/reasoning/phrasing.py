@@ -4,6 +4,7 @@ Called by workload.py when it is built. Every phrasing holds every fact; only th
 `plain` and `json` or `boxed`, only the order between `plain` and `reordered`, and so on, so that one thing is blamed.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Literal
@@ -56,8 +57,8 @@ _LAST_LINE: Mapping[Style, str] = {
 }
 _JSON = 'Reply with one JSON object and nothing else; its only key is "answer", and the value is {what}.'
 _BOXED = "Write the result at the end of your reply as \\boxed{{}}, with {what} inside the braces."
-# Of the words that may have a slip, about this share does; a word keeps its first and last letter.
-_SLIPS = 0.25
+# Of the words that may have a slip, this share does; a word keeps its first and last letter.
+_SLIPS, _FEWEST_SLIPS = 0.25, 3
 _LEAST_LETTERS = 5
 # A slip in this one could make it another word that changes the task.
 _KEPT = frozenset({"three"})
@@ -80,14 +81,12 @@ def put(task: Task, phrasing: Phrasing, *, seed: int) -> str:
         for aside in task.family.asides:
             facts.insert(int(rng.random() * (len(facts) + 1)), aside)
     opening, question = words.opening.format(**task.asked), words.question.format(**task.asked)
-    if phrasing == "typos":
-        facts, opening, question = (
-            [_slipped(fact, task.given, rng) for fact in facts],
-            *(_slipped(text, task.given, rng) for text in (opening, question)),
-        )
     between = "\n- " if style == "formal" else " "
     told = between.join([opening, *facts])
-    return f"{told}\n{question}\n{_form_wanted(task.family.form, phrasing, style)}"
+    told = f"{told}\n{question}"
+    if phrasing == "typos":
+        told = _slipped(told, task.given, rng)
+    return f"{told}\n{_form_wanted(task.family.form, phrasing, style)}"
 
 
 def _form_wanted(form: Form, phrasing: Phrasing, style: Style) -> str:
@@ -105,9 +104,11 @@ def _reordered(facts: Sequence[str], rng: Random) -> list[str]:
 
 def _slipped(text: str, given: frozenset[str], rng: Random) -> str:
     """Slips of the pen, in lower-case words alone: never in a number, a name, or any value that matters."""
-    return " ".join(
-        _slip(word, rng) if _may_slip(word, given) and rng.random() < _SLIPS else word for word in text.split(" ")
-    )
+    words = re.split(r"(\s)", text)
+    places = [place for place, word in enumerate(words) if _may_slip(word, given)]
+    for place in shuffled(rng, places)[: max(_FEWEST_SLIPS, round(_SLIPS * len(places)))]:
+        words[place] = _slip(words[place], rng)
+    return "".join(words)
 
 
 def _may_slip(word: str, given: frozenset[str]) -> bool:
@@ -115,9 +116,9 @@ def _may_slip(word: str, given: frozenset[str]) -> bool:
 
 
 def _slip(word: str, rng: Random) -> str:
-    """Two neighbours swapped, one letter left out or one doubled; swapped ones that are alike leave it as it was."""
+    """Two neighbours swapped, one letter left out or one doubled."""
     at = 1 + int(rng.random() * (len(word) - 3))
     kind = one_of(rng, ("swap", "drop", "double"))
-    if kind == "swap":
+    if kind == "swap" and word[at] != word[at + 1]:
         return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
     return word[:at] + word[at + 1 :] if kind == "drop" else word[: at + 1] + word[at:]
