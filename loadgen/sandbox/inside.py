@@ -8,21 +8,22 @@ import contextlib
 import fcntl
 import os
 import resource
-import select
 import signal
-import socket
 import stat
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from loadgen.sandbox import privileges, root, syscalls
 from loadgen.sandbox.frames import exactly, pack, unpack
 from loadgen.sandbox.globs import is_inside, matches
 from loadgen.sandbox.pipes import FLOOD, Pipes
-from loadgen.sandbox.shelter import Shelter
 from loadgen.sandbox.watch import Watch
+
+if TYPE_CHECKING:
+    from loadgen.sandbox.shelter import Shelter
 
 # The limits are looked at so often: a command that takes 2 GB/s of memory has 100 MB more by then.
 _LOOK_S = 0.05
@@ -33,22 +34,23 @@ _ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 
 def main(descriptor: int) -> None:
-    """Serve one job over this socket."""
+    """Serve one job over this socket (a descriptor)."""
     syscalls.die_with_parent(signal.SIGKILL)
-    channel = socket.socket(fileno=fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _REPORT + 1))
+    channel = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _REPORT + 1)
     os.close(descriptor)
     # Taken from the start, so that nothing else lies where the command's report goes.
     os.dup2(0, _REPORT, inheritable=False)
-    if select.select([channel], [], [], 0)[0] and not channel.recv(1, socket.MSG_PEEK):
-        return  # the keeper was gone before it could be told of
-    read = exactly(channel.recv)
     try:
-        order, blobs = unpack(read)
+        # Where the keeper was gone before that, the socket has an end instead of an order.
+        order, blobs = unpack(exactly(partial(os.read, channel)))
     except EOFError:
         return
     shelter: Shelter | None = None
     try:
         if not order["isolated"]:
+            # Here, for what it imports takes as long as a whole sandbox is in being built.
+            from loadgen.sandbox.shelter import Shelter
+
             shelter = Shelter()
         answer, files = _serve(order, blobs, shelter)
     except OSError as error:
@@ -57,10 +59,12 @@ def main(descriptor: int) -> None:
         if shelter is not None:
             shelter.remove()
     with contextlib.suppress(OSError):
-        channel.sendall(pack(answer, files))
+        message = memoryview(pack(answer, files))
+        while message:
+            message = message[os.write(channel, message) :]
 
 
-def _serve(order: dict[str, Any], blobs: list[bytes], shelter: Shelter | None) -> tuple[dict[str, Any], list[bytes]]:
+def _serve(order: dict[str, Any], blobs: list[bytes], shelter: "Shelter | None") -> tuple[dict[str, Any], list[bytes]]:
     stdin, *contents = blobs
     tree = dict(zip(order["tree"], contents, strict=False))
     aside = dict(zip(order["aside"], contents[len(tree) :], strict=True))
@@ -68,7 +72,7 @@ def _serve(order: dict[str, Any], blobs: list[bytes], shelter: Shelter | None) -
     owner = order["user"] or 0
     if shelter is None:
         os.umask(0o022)
-        socket.sethostname("sandbox")
+        syscalls.set_host_name("sandbox")
         proc = root.enter(order["shown"], order["covered"], aside, order["limits"]["disk_bytes"], owner)
     else:
         shelter.enter(aside)
@@ -105,7 +109,7 @@ def _lay_out(tree: dict[str, bytes], owner: int | None) -> None:
 class _Run:
     """One command from its start to the end of the last process that came of it."""
 
-    def __init__(self, order: dict[str, Any], stdin: bytes, proc: int | None, shelter: Shelter | None) -> None:
+    def __init__(self, order: dict[str, Any], stdin: bytes, proc: int | None, shelter: "Shelter | None") -> None:
         self._order, self._limits = order, order["limits"]
         self._proc, self._shelter = proc, shelter
         self.pipes = Pipes(stdin, self._limits["output_bytes"], _REPORT_BYTES, report=order["report"])
@@ -116,7 +120,6 @@ class _Run:
     def to_the_end(self) -> dict[str, Any]:
         """Run it. What came of it, or {"problem"} where it could not be started."""
         problem_read, problem_write = os.pipe()
-        before_s = time.monotonic()
         self._pid = os.fork()
         if self._pid == 0:
             self._become_command(problem_write)
@@ -132,14 +135,14 @@ class _Run:
         wall_s = time.monotonic() - started_s
         self._end_all()
         self.pipes.finish()
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used, own = resource.getrusage(resource.RUSAGE_CHILDREN), resource.getrusage(resource.RUSAGE_SELF)
         code = None if self._status is None or killed_for else os.waitstatus_to_exitcode(self._status)
         return {
             "exit_code": code,
             "killed_for": killed_for,
             "wall_s": wall_s,
-            "setup_s": started_s - before_s,
             "cpu_s": used.ru_utime + used.ru_stime,
+            "own_cpu_s": own.ru_utime + own.ru_stime,
             "waited_s": self._watch.waited_s,
             "truncated": self.pipes.output.truncated,
         }

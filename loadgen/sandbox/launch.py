@@ -47,7 +47,7 @@ class Place(Struct, frozen=True):
         )
         try:
             process = subprocess.Popen(
-                [*self._namespaces(), self.python, "-I", "-S", "-B", "-c", code],
+                [*self._namespaces(), self.python, "-I", "-S", "-c", code],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE if not tied else subprocess.DEVNULL,
@@ -126,6 +126,7 @@ def outcome_of(answer: Header, blobs: list[bytes], queued_s: float) -> Outcome:
         cpu_s=answer["cpu_s"],
         queued_s=queued_s,
         waited_s=answer["waited_s"],
+        own_cpu_s=answer["own_cpu_s"],
         files=dict(zip(answer["files"], files, strict=True)),
         report=report,
     )

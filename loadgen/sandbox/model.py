@@ -60,6 +60,7 @@ class Outcome(Struct, frozen=True):
         processes or output; None where it ended by itself.
     cpu_s: all processes together; None where it could not be read. queued_s: how long it waited for its turn.
     waited_s: how long its processes stood ready to run and had no processor; None where the system does not tell.
+    own_cpu_s: what the sandbox itself took, to be built and to watch.
     files: what `collect` named, by path; only regular files, links are not followed.
     report: what came through descriptor 3.
     """
@@ -73,6 +74,7 @@ class Outcome(Struct, frozen=True):
     cpu_s: float | None
     queued_s: float
     waited_s: float | None = None
+    own_cpu_s: float = 0.0
     files: dict[str, bytes] = {}
     report: bytes = b""
 
@@ -90,7 +92,8 @@ class Outcome(Struct, frozen=True):
 class Usage(Struct, frozen=True):
     """What sandboxes have taken so far: runs that ended, their processors' time, and how long they stood in line.
 
-    cpu_s: of those whose time is known. unsafe: whether they were none, but plain processes.
+    cpu_s: of the commands and the sandboxes around them, where it is known. unsafe: whether they were none, but plain
+        processes.
     """
 
     runs: int = 0

@@ -93,7 +93,7 @@ class Sandboxes:
         outcome, used = answer.outcome, self._usage
         self._usage = Usage(
             runs=used.runs + 1,
-            cpu_s=used.cpu_s + (outcome.cpu_s or 0.0),
+            cpu_s=used.cpu_s + (outcome.cpu_s or 0.0) + outcome.own_cpu_s,
             queued_s=used.queued_s + outcome.queued_s,
             unsafe=used.unsafe,
         )

@@ -65,6 +65,12 @@ def pivot_root(new: str, old: str) -> None:
     _check(_libc.pivot_root(os.fsencode(new), os.fsencode(old)), "pivot_root")
 
 
+def set_host_name(name: str) -> None:
+    """sethostname(2), of this UTS namespace."""
+    encoded = name.encode()
+    _check(_libc.sethostname(encoded, ctypes.c_size_t(len(encoded))), "sethostname")
+
+
 def detach(target: str) -> None:
     """Take a mount and all below it out of the tree."""
     _check(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")

@@ -229,6 +229,8 @@ class Adds(unittest.TestCase):
 """
 _ONE, _TWO = "tests.test_it.Adds.test_one", "tests.test_it.Adds.test_two"
 
+_FORGED = json.dumps({"token": "guessed", "test": _ONE, "result": "passed"})
+
 
 def _tests_of(product: str, **planted: bytes) -> RanTests:
     tree = {"tests/__init__.py": b"", "tests/test_it.py": _TEST_FILE, "product.py": product.encode(), **planted}
@@ -249,11 +251,10 @@ def test_tests_pass_and_fail_as_they_do() -> None:
         ("import os; os._exit(0)", "missing"),
         ("import sys; sys.exit(0)", "missing"),
         ("def add(a, b):\n    import os; os._exit(0)", "missing"),
-        ('print(\'{"token": "", "test": "%s", "result": "passed"}\')\ndef add(a, b): return 0' % _ONE, "failed"),
+        (f"print({_FORGED!r})\ndef add(a, b): return 0", "failed"),
         (
-            "import os, json\nfor n in range(3, 20):\n    try:\n        os.write(n, json.dumps({'test': '%s', "
-            "'result': 'passed', 'token': 'x'}).encode() + b'\\n')\n    except OSError: pass\ndef add(a, b): return 0"
-            % _ONE,
+            f"import os\nfor n in range(3, 20):\n    try:\n        os.write(n, {_FORGED.encode()!r} + b'\\n')\n"
+            "    except OSError: pass\ndef add(a, b): return 0",
             "failed",
         ),
         ("syntax error", "error"),
@@ -266,7 +267,7 @@ def test_a_result_can_not_be_pretended(product: str, result: str) -> None:
 
 def test_what_is_planted_at_the_top_does_not_help() -> None:
     trap = b"import os\nos._exit(0)\n"
-    planted = {name: trap for name in ("conftest.py", "sitecustomize.py", "usercustomize.py", "unittest/__init__.py")}
+    planted = dict.fromkeys(("conftest.py", "sitecustomize.py", "usercustomize.py", "unittest/__init__.py"), trap)
     done = _tests_of("def add(a, b): return 0", **planted, **{"json.py": trap, "trap.pth": b"import os; os._exit(0)"})
     assert done.results == {_ONE: "failed", _TWO: "failed"}
 
@@ -277,7 +278,7 @@ def test_more_jobs_than_places_wait_in_line_and_are_counted() -> None:
         assert [outcome.output for outcome in outcomes] == [b"1\n"] * 5
         assert sum(outcome.queued_s > 0.01 for outcome in outcomes) == 3
         assert boxes.usage.runs == 5
-        assert boxes.usage.cpu_s == pytest.approx(sum(outcome.cpu_s or 0 for outcome in outcomes))
+        assert boxes.usage.cpu_s == pytest.approx(sum((one.cpu_s or 0) + one.own_cpu_s for one in outcomes))
 
     with_sandboxes(use)
 
@@ -287,13 +288,11 @@ def test_a_job_that_nobody_waits_for_any_more_is_ended() -> None:
 
     async def use(boxes: Sandboxes) -> None:
         task = asyncio.ensure_future(boxes.run(job(f"import os; os.execv('/usr/bin/sleep', ['{mark}', '1000'])")))
-        while not _running(mark):
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(wait_for, lambda: bool(_running(mark)), "the sandbox's command")
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        while _running(mark):
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(wait_for, lambda: not _running(mark), "its end")
 
     with_sandboxes(use)
 
