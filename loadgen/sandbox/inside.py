@@ -48,10 +48,7 @@ def main(descriptor: int) -> None:
     shelter: Shelter | None = None
     try:
         if not order["isolated"]:
-            # Here, for what it imports takes as long as a whole sandbox is in being built.
-            from loadgen.sandbox.shelter import Shelter
-
-            shelter = Shelter()
+            shelter = _new_shelter()
         answer, files = _serve(order, blobs, shelter)
     except OSError as error:
         answer, files = {"problem": str(error)}, []
@@ -62,6 +59,13 @@ def main(descriptor: int) -> None:
         message = memoryview(pack(answer, files))
         while message:
             message = message[os.write(channel, message) :]
+
+
+def _new_shelter() -> "Shelter":
+    # Imported here, for what it imports takes longer than all the rest of an isolated start.
+    from loadgen.sandbox.shelter import Shelter
+
+    return Shelter()
 
 
 def _serve(order: dict[str, Any], blobs: list[bytes], shelter: "Shelter | None") -> tuple[dict[str, Any], list[bytes]]:

@@ -361,3 +361,24 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+_REFUSED = """
+from loadgen.errors import UsageError
+from loadgen.sandbox.sandboxes import Sandboxes
+try:
+    Sandboxes(1).start()
+except UsageError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root's right to make namespaces away")
+def test_where_namespaces_are_forbidden_it_refuses_and_says_what_helps() -> None:
+    forbidden = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")
+    told = subprocess.run(
+        [*forbidden, sys.executable, "-c", _REFUSED], capture_output=True, text=True, check=True
+    ).stdout
+    assert told.startswith("no sandbox for code that the model wrote: ")
+    for words in ("Operation not permitted", "seccomp=unconfined", "`sandbox: unsafe`"):
+        assert words in told
