@@ -3,15 +3,23 @@ of ours, and runs as `python -I -S -B /aside/runner.py` with the tree as its wor
 
 Standard input: one JSON line {"token", "tests": [ids] or null for all}. It is read, and closed, before any code of the
 tree is imported. Results go to descriptor 3, one JSON line each {"token", "test", "result"}; text for people goes to
-standard error. The tree comes last on the path, so nothing in it stands in for the standard library.
+standard error. The tree comes last on the path, so nothing in it stands in for the standard library. A test that ends
+with unittest or a builtin other than it was before the tree's code was imported is an error, whatever it says.
 """
 
+import builtins
 import json
 import os
 import sys
 import traceback
 import unittest
+import unittest.case
+import unittest.loader
+import unittest.result
+import unittest.runner
+import unittest.suite
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 _REPORT = 3
@@ -22,6 +30,7 @@ class Reporting(unittest.TextTestResult):
 
     tell: Any
     blocked: "list[str]"
+    seal: "Seal"
 
     def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's name
         """See unittest.TestResult."""
@@ -31,6 +40,9 @@ class Reporting(unittest.TextTestResult):
     def stopTest(self, test: unittest.TestCase) -> None:  # noqa: N802
         """See unittest.TestResult."""
         super().stopTest(test)
+        if (changed := self.seal.broken()) is not None:
+            self._worst = "error"
+            self.stream.writeln(f"{test.id()}: the code under test has changed {changed}, so no result counts")
         self.tell(test.id(), self._worst or "missing")
 
     def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
@@ -63,6 +75,36 @@ class Reporting(unittest.TextTestResult):
         self._worst = "failed"
 
 
+class Seal:
+    """What decides whether a test passes, as it was before any code of the tree had run."""
+
+    def __init__(self) -> None:
+        self._kept = list(_parts())
+
+    def broken(self) -> "str | None":
+        """The first part that is no longer what it was; None where all are."""
+        if sys.gettrace() is not None or sys.getprofile() is not None:
+            return "the interpreter's trace function"
+        for owner, name, value, code in self._kept:
+            now = vars(owner).get(name)
+            if now is not value or getattr(now, "__code__", None) is not code:
+                return f"{getattr(owner, '__name__', owner)}.{name}"
+        return None
+
+
+def _parts() -> "Iterator[tuple[Any, str, Any, Any]]":
+    """Each function of unittest and each builtin: its owner, its name, itself and its code."""
+    owners: list[Any] = [builtins]
+    for module in (unittest.case, unittest.loader, unittest.result, unittest.runner, unittest.suite):
+        owners += [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
+        owners.append(module)
+    for owner in owners:
+        for name, value in list(vars(owner).items()):
+            kinds = (type, FunctionType, staticmethod, classmethod, property)
+            if owner is builtins or isinstance(value, kinds):
+                yield owner, name, value, getattr(value, "__code__", None)
+
+
 def main() -> None:
     """Read what is wanted, run it, report."""
     with open(0, "rb") as stdin:
@@ -78,9 +120,10 @@ def main() -> None:
         line = json.dumps({"token": token, "test": test, "result": result}) + "\n"
         os.write(_REPORT, line.encode())
 
+    seal = Seal()
     sys.path.append(os.getcwd())
     suite, broken = _load(wanted["tests"])
-    result_class = type("Result", (Reporting,), {"tell": staticmethod(tell), "blocked": broken})
+    result_class = type("Result", (Reporting,), {"tell": staticmethod(tell), "blocked": broken, "seal": seal})
     ran = unittest.TextTestRunner(verbosity=1, resultclass=result_class).run(suite)
     for test in wanted["tests"] or ():
         if test not in told and any(test == name or test.startswith(f"{name}.") for name in broken):

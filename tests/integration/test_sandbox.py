@@ -258,8 +258,27 @@ def test_tests_pass_and_fail_as_they_do() -> None:
             "failed",
         ),
         ("syntax error", "error"),
+        ("import unittest\nunittest.TestCase.assertEqual = lambda *_: None\ndef add(a, b): return 0", "error"),
+        (
+            "import unittest\ndef equal(self, first, second, msg=None): pass\n"
+            "unittest.TestCase.assertEqual.__code__ = equal.__code__\ndef add(a, b): return 0",
+            "error",
+        ),
+        ("import unittest\nunittest.TestCase._callTestMethod = lambda *_: None\ndef add(a, b): return 0", "error"),
+        ("import builtins\nbuiltins.AssertionError = SystemError\ndef add(a, b): return 0", "error"),
     ],
-    ids=["exits", "exits-kindly", "exits-in-the-test", "prints-it", "writes-it-everywhere", "broken"],
+    ids=[
+        "exits",
+        "exits-kindly",
+        "exits-in-the-test",
+        "prints-it",
+        "writes-it-everywhere",
+        "broken",
+        "tests-that-say-yes",
+        "the-same-by-its-code",
+        "tests-that-do-not-run",
+        "another-builtin",
+    ],
 )
 def test_a_result_can_not_be_pretended(product: str, result: str) -> None:
     assert _tests_of(product).results[_ONE] == result
