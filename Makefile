@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark statistics comparison-study lock schema dashboards check-dashboards \
+.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark statistics comparison-study variance-study lock schema dashboards check-dashboards \
 	clean
 
 help: ## Print this list
@@ -55,6 +55,9 @@ comparison-study: $(VENV)/.dev ## How often `compare` is wrong, in virtual time:
 
 statistics: $(VENV)/.dev ## The study of the intervals: minutes; writes benchmarks/statistics.md and JSON
 	@$(BIN)/python -m benchmarks.statistics
+
+variance-study: $(VENV)/.dev ## Are variance components recovered: writes benchmarks/variance.md and JSON
+	@$(BIN)/python -m benchmarks.variance
 
 schema: $(VENV)/.runtime ## Rewrite the JSON Schema of summary.json from its models
 	@$(BIN)/python -m loadgen.outputs.summary_json

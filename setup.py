@@ -12,7 +12,7 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithScenarios(build_py):
-    """Copies scenarios/*.yaml to loadgen/shipped_scenarios/ in the built package."""
+    """Copies scenarios/*.yaml and scenarios/coding/ to loadgen/shipped_scenarios/ in the built package."""
 
     def run(self) -> None:
         """See build_py."""
@@ -23,6 +23,9 @@ class BuildWithScenarios(build_py):
         shipped.mkdir(parents=True, exist_ok=True)
         for scenario in sorted(Path("scenarios").glob("*.yaml")):
             shutil.copy(scenario, shipped)
+        # What running their tests in the checkout left behind is no part of them.
+        compiled = shutil.ignore_patterns("__pycache__", "*.py[cod]")
+        shutil.copytree("scenarios/coding", shipped / "coding", ignore=compiled, dirs_exist_ok=True)
 
 
 setup(cmdclass={"build_py": BuildWithScenarios})

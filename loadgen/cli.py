@@ -153,6 +153,7 @@ def run(
     Without a target, the embedded simulator is started and measured, so that everything can be tried with no server
     at hand. Ctrl-C ends the load, drains what is in flight and writes the report; twice cuts it off.
     """
+    from loadgen.embedded import told
     from loadgen.supervisor import run_supervised
 
     loaded = _load(scenario, options)
@@ -176,7 +177,9 @@ def run(
     # What was given may hold a key, and every user of the machine may read a command line: it goes through a pipe.
     private = json.dumps({"options": options, "command": sys.argv})
     count = workers or max(1, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 2) - 1)
-    _leave(run_supervised(arguments, count, embedded, private))
+    with told(loaded.scenario, seed=loaded.scenario.seed) as known:
+        code = run_supervised(arguments, count, None if embedded is None else [*known, *embedded], private)
+    _leave(code)
 
 
 @cli.command()

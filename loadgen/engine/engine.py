@@ -29,8 +29,9 @@ from loadgen.metrics.cost import Meter, Purse, Reserve
 from loadgen.metrics.goodput import turn_limits
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.recorder import Recorder
+from loadgen.metrics.snapshot import SandboxUse
 from loadgen.scenario.model import Scenario, scenario_from_json
-from loadgen.workloads.base import NotedWorkload, Workload
+from loadgen.workloads.base import NotedWorkload, SandboxedWorkload, StaffedWorkload, Workload
 from loadgen.workloads.build import build_workload, recorded_starts
 from loadgen.workloads.sizing import resize_all
 
@@ -81,6 +82,10 @@ class Engine:
         self._workloads: tuple[Workload, ...] = tuple(
             build_workload(spec, seed=self._scenario.seed) for spec in self._scenario.workloads
         )
+        self._staffed = [workload for workload in self._workloads if isinstance(workload, StaffedWorkload)]
+        for workload in self._staffed:
+            workload.hire()
+        self._sandboxed = [workload for workload in self._workloads if isinstance(workload, SandboxedWorkload)]
         self._recorded_starts = recorded_starts(self._scenario.load.arrivals, self._workloads)
         if self._scenario.target.ca_file is not None:
             tls_context(self._scenario.target)  # an authority that this machine can't read is known before the start
@@ -150,7 +155,9 @@ class Engine:
         weights = tuple(spec.weight for spec in scenario.workloads)
         factory = SessionFactory(self._workloads, weights, scenario.seed, maker)
         self._load = self._make_load(order, factory)
-        self._health = Health(self._clock, self._recorder, self._stage_or_none)
+        self._health = Health(
+            self._clock, self._recorder, self._stage_or_none, self._sandbox_use if self._sandboxed else None
+        )
         self._load.deal(order.permits, order.epoch, order.from_s)
         self._loop_task = loop.create_task(self._run_load())
         self._report_task = loop.create_task(self._report())
@@ -199,6 +206,8 @@ class Engine:
             async with self._encoding:  # a report cut off half-way would take its turns with it
                 self._report_task.cancel()
             await asyncio.gather(self._report_task, return_exceptions=True)
+        for workload in self._staffed:
+            await workload.dismiss()
         await self._send_snapshot(final=True)
         self._clock.close()
         await self._transport.close()
@@ -222,6 +231,13 @@ class Engine:
             origin_ns=self._origin_ns,
             max_in_flight=self._scenario.load.max_in_flight,
             permit_count=order.permit_count,
+        )
+
+    def _sandbox_use(self) -> SandboxUse:
+        """What the sandboxes of all workloads have taken so far."""
+        used = [workload.sandbox_usage for workload in self._sandboxed]
+        return SandboxUse(
+            sum(one.runs for one in used), sum(one.cpu_s for one in used), sum(one.queued_s for one in used)
         )
 
     def _stage_or_none(self, now_ns: int) -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from loadgen.engine.clock import Clock
 from loadgen.metrics.recorder import Recorder
+from loadgen.metrics.snapshot import SandboxUse
 
 # A hundred samples a second: their p99 over a minute rests on 60 of them, and they cost 0.1 % of a core.
 _LAG_PERIOD_NS = 10_000_000
@@ -15,9 +16,21 @@ _CPU_PERIOD_NS = 1_000_000_000
 
 
 class Health:
-    """Samples from `start` until `stop`. stage_at: the stage index of a time, None outside of the run's stages."""
+    """Samples from `start` until `stop`."""
 
-    def __init__(self, clock: Clock, recorder: Recorder, stage_at: Callable[[int], int | None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        recorder: Recorder,
+        stage_at: Callable[[int], int | None],
+        sandboxes: Callable[[], SandboxUse] | None = None,
+    ) -> None:
+        """stage_at: the stage index of a time, None outside of the run's stages.
+
+        sandboxes: what sandboxes beside the engine have taken so far; None where there are none.
+        """
+        self._sandboxes = sandboxes
+        self._taken = SandboxUse()
         self._clock = clock
         self._recorder = recorder
         self._stage_at = stage_at
@@ -53,4 +66,8 @@ class Health:
             cpu = time.thread_time_ns()
             self._recorder.cpu((cpu - self._cpu_ns) / (now - self._cpu_since_ns), stage)
             self._cpu_ns, self._cpu_since_ns = cpu, now
+            if self._sandboxes is not None:
+                taken = self._sandboxes()
+                self._recorder.sandboxes(taken - self._taken, stage)
+                self._taken = taken
         self._schedule(due_ns)

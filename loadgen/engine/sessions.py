@@ -5,7 +5,7 @@ Knows nothing of why a session starts when it does (the open and the closed loop
 
 import asyncio
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Coroutine, Set
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -18,13 +18,14 @@ from loadgen.client.exchange import Exchange
 from loadgen.client.transport import Transport
 from loadgen.engine.attempts import Sender
 from loadgen.engine.clock import Clock
+from loadgen.engine.judgings import Judgings
 from loadgen.engine.turns import TurnMaker, measure
 from loadgen.metrics.cost import Purse
 from loadgen.metrics.recorder import Recorder
 from loadgen.metrics.snapshot import Gauges
 from loadgen.metrics.turn import Outcome
 from loadgen.scenario.model import Retry
-from loadgen.workloads.base import PreparedSession, ScoredSession, Session, Turn, Workload
+from loadgen.workloads.base import PreparedSession, ScoredSession, Session, Turn, WorkingSession, Workload
 
 
 class Ended(Struct, frozen=True):
@@ -127,6 +128,7 @@ class SessionRunner:
         self._last_due_ns = origin_ns + round(schedule.total_s * 1e9)
         self._waiting: set[asyncio.Task[object]] = set()
         self._tasks: set[asyncio.Task[object]] = set()
+        self._judgings = Judgings(recorder, self.adopt)
         self.stopping = False
         self.active = 0
 
@@ -158,9 +160,10 @@ class SessionRunner:
         """
         turn, exchange = planned.turn, planned.exchange
         score = cast(ScoredSession, planned.session).score if _scores(type(planned.session)) else None
+        works = cast(WorkingSession, planned.session) if _works(type(planned.session)) else None
         first_due_ns = due_ns
         beside: list[asyncio.Task[Ended]] = []
-        number = 0
+        number = worked_ns = 0
         unfinished = False
         outcome: Outcome | None = None
         end_ns: int | None = None
@@ -182,22 +185,33 @@ class SessionRunner:
                     intended_ns=due_ns,
                     taken_ns=taken_ns,
                     end_ns=end_ns,
+                    worked_ns=worked_ns,
                 )
                 if cut_off:
                     measured.outcome, measured.error = "cancelled", "cut off at the end of the grace time"
                 reply = self._maker.reply(performed.seen)
                 if score is not None and not cut_off:
                     measured.marks = score(reply)
-                self._recorder.record(measured)
                 outcome = measured.outcome
+                judging = None if works is None or cut_off else works.judging()
+                if judging is not None:
+                    end_ns = await self._judgings.judge(measured, judging)
+                    break
+                self._recorder.record(measured)
                 if turn.beside and reply.ok and not cut_off:
                     beside += self._start_beside(planned, turn, len(beside), first_due_ns, end_ns, keep_on)
+                working = None if works is None or cut_off else works.working()
+                if working is not None and not await self._work(working):
+                    unfinished = True
+                    break
+                ready_ns = end_ns if working is None else time.monotonic_ns()
                 following = None if cut_off else planned.session.next_turn(reply)
                 if following is None:
                     break
                 turn = following
                 number += 1
-                due_ns = _due_ns(turn, first_due_ns, end_ns)
+                worked_ns = ready_ns - end_ns
+                due_ns = _due_ns(turn, first_due_ns, ready_ns)
                 if due_ns >= self._last_due_ns or (keep_on is not None and not keep_on(due_ns)):
                     unfinished = True
                     break
@@ -239,19 +253,24 @@ class SessionRunner:
 
     async def _wait(self, due_ns: int) -> bool:
         """Sleep until the turn is due; False if the run stopped or the load ended first."""
-        if due_ns > time.monotonic_ns():
-            task = asyncio.current_task()
-            assert task is not None
-            self._waiting.add(task)
-            try:
-                await self._clock.sleep_until(due_ns)
-            except asyncio.CancelledError:
-                if not self.stopping:
-                    raise
-                return False
-            finally:
-                self._waiting.discard(task)
+        if due_ns > time.monotonic_ns() and not await self._work(self._clock.sleep_until(due_ns)):
+            return False
         return not self.stopping and due_ns <= self._last_due_ns
+
+    async def _work(self, working: Coroutine[None, None, None]) -> bool:
+        """Await what goes on between two turns; False if the run stopped first, which cancels it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        try:
+            await working
+        except asyncio.CancelledError:
+            if not self.stopping:
+                raise
+            return False
+        finally:
+            self._waiting.discard(task)
+        return not self.stopping
 
     def _affords(self, exchange: Exchange) -> bool:
         """Whether the budget pays for this turn, which may be among those in flight already."""
@@ -293,6 +312,12 @@ class SessionRunner:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@cache
+def _works(kind: type[Session]) -> bool:
+    """Whether sessions of this kind have work to wait for."""
+    return issubclass(kind, WorkingSession)
 
 
 @cache

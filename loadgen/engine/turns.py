@@ -85,8 +85,12 @@ def measure(
     intended_ns: int,
     taken_ns: int,
     end_ns: int,
+    worked_ns: int = 0,
 ) -> TurnMeasurement:
-    """What the recorder gets of one turn; number counts the session's turns from 0. All stamps in monotonic ns."""
+    """What the recorder gets of one turn; number counts the session's turns from 0. All stamps in monotonic ns.
+
+    worked_ns: how long tools that really run took before it, beside its pause.
+    """
     exchange, seen = performed.exchange, performed.seen
     timeline = exchange.timeline
     usage = seen.reply.usage
@@ -120,7 +124,7 @@ def measure(
         status=exchange.status,
         error=seen.error,
         tool_calls=len(seen.reply.tool_calls),
-        tool_wait_ns=round(turn.delay_s * 1e9) if number and turn.waits_for == "tool" else None,
+        tool_wait_ns=worked_ns + round(turn.delay_s * 1e9) if number and turn.waits_for == "tool" else None,
         reconnects=performed.reconnects + exchange.reconnects,
         attempts=performed.attempts,
         reserved=exchange.reserved,

@@ -13,7 +13,7 @@ from loadgen.metrics.counters import Counters
 from loadgen.metrics.histogram import Histogram
 from loadgen.metrics.live import LiveView, Recent, merged_recent, view_of
 from loadgen.metrics.plan import RunPlan
-from loadgen.metrics.snapshot import CpuSample, Gauges, Metric, Snapshot
+from loadgen.metrics.snapshot import CpuSample, Gauges, Metric, SandboxUse, Snapshot
 
 # The longest window anyone asks for: the quantile gauges look back 30 s.
 LIVE_RETENTION_S = 30.0
@@ -55,6 +55,7 @@ class Aggregate:
         self.workers: dict[str, WorkerState] = {}
         self.missing_snapshots = 0
         self.elapsed_s = 0.0
+        self._sandboxes = SandboxUse()
         self._histograms: dict[tuple[Metric, int, int], Histogram] = {}
         self._counters: dict[tuple[int, int], Counters] = {}
         self._recent: deque[Recent] = deque()
@@ -77,6 +78,9 @@ class Aggregate:
         worker.seq, worker.gauges, worker.final, worker.lost = snapshot.seq, snapshot.gauges, snapshot.final, False
         for sample in snapshot.cpu:
             worker.sample(sample, sample.stage is not None and self.plan.stages[sample.stage].measure)
+        for taken in snapshot.sandboxes:
+            if taken.stage is not None and self.plan.stages[taken.stage].measure:
+                self._sandboxes += taken.use
         for keyed in snapshot.histograms:
             self._histogram(keyed.metric, keyed.stage, keyed.workload).merge(keyed.sparse)
         for counters in snapshot.counters:
@@ -156,6 +160,7 @@ class Aggregate:
             busiest_s={name: state.busiest_s for name, state in self.workers.items()},
             cpu_ratio=max(means, default=None),
             chunks_per_read=counters.chunks_per_read,
+            sandboxes=self._sandboxes if self._sandboxes.runs else None,
         )
 
     def recent(self, metric: Metric) -> Histogram:

@@ -7,6 +7,7 @@ and never taken for good.
 import msgspec
 
 from loadgen.metrics.histogram import Histogram
+from loadgen.metrics.snapshot import SandboxUse
 
 # Below 10 ms a late start is lost in any server's TTFT; above it, 5 % of the median TTFT is what still goes unseen.
 SCHEDULE_LAG_S = 0.010
@@ -24,6 +25,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
     busiest_s: per worker, the longest stretch of seconds on end with the engine thread above CPU_RATIO.
     cpu_ratio: the mean share of a core of the busiest worker; None without samples.
+    sandboxes: what code that models wrote took beside the engines; None where none ran.
     """
 
     turns: int
@@ -33,6 +35,7 @@ class Evidence(msgspec.Struct, frozen=True):
     busiest_s: dict[str, int]
     cpu_ratio: float | None
     chunks_per_read: float | None
+    sandboxes: SandboxUse | None = None
 
 
 class Certificate(msgspec.Struct, frozen=True):
@@ -55,6 +58,8 @@ def certify(evidence: Evidence) -> Certificate:
             if seconds >= CPU_SECONDS
         ),
     ]
+    if reasons and evidence.sandboxes is not None:
+        reasons.append(_beside(evidence.sandboxes))
     notes = []
     if evidence.cpu_ratio is None:
         notes.append("the engine thread's CPU share was never sampled in a measured stage")
@@ -93,6 +98,14 @@ def _loop_reasons(evidence: Evidence) -> list[str]:
             f"{evidence.chunks_per_read:.1f} chunks a read: with the loop that late they piled up in the sockets"
         )
     return reasons
+
+
+def _beside(use: SandboxUse) -> str:
+    """What ran on the same machine. It stands back behind the engine, but caches and memory are shared."""
+    return (
+        f"beside the engine {use.runs} sandbox runs took {use.cpu_s:.1f} s of CPU: fewer at a time (the workload's "
+        "`parallel`), or more processors, tell whether they starved it"
+    )
 
 
 def _ms(seconds: float) -> str:

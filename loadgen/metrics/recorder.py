@@ -25,6 +25,8 @@ from loadgen.metrics.snapshot import (
     CpuSample,
     Gauges,
     KeyedHistogram,
+    SandboxSample,
+    SandboxUse,
     Snapshot,
     TurnMetric,
     encode,
@@ -73,12 +75,13 @@ class _Cell:
 class _Delta:
     """Everything since the last snapshot. Replaced as a whole, so that sums and records are of the same turns."""
 
-    __slots__ = ("cells", "cpu", "lines", "long", "loop_lag", "scored")
+    __slots__ = ("cells", "cpu", "lines", "long", "loop_lag", "sandboxes", "scored")
 
     def __init__(self) -> None:
         self.cells: dict[tuple[int, int], _Cell] = {}
         self.loop_lag: dict[int, PendingHistogram] = {}
         self.cpu: list[CpuSample] = []
+        self.sandboxes: list[SandboxSample] = []
         self.lines = RecordLines()
         self.scored = RecordLines()
         self.long: list[tuple[_Cell, TurnMeasurement, float | None]] = []
@@ -138,6 +141,10 @@ class Recorder:
     def cpu(self, ratio: float, stage: int | None) -> None:
         """Record the engine thread's share of one core over the last second (0..1); call once a second."""
         self._delta.cpu.append(CpuSample(ratio, stage))
+
+    def sandboxes(self, use: SandboxUse, stage: int | None) -> None:
+        """Record what sandboxes took since the last call; call once a second."""
+        self._delta.sandboxes.append(SandboxSample(use, stage))
 
     def record(self, m: TurnMeasurement) -> None:
         """Take in one finished turn. Raises KeyError for a workload that the plan does not name."""
@@ -367,6 +374,7 @@ class Recorder:
                 cpu=delta.cpu,
                 records=records,
                 scored=scored,
+                sandboxes=delta.sandboxes,
             )
         )
 

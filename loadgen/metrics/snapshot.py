@@ -67,6 +67,27 @@ class CpuSample(msgspec.Struct, frozen=True, array_like=True):
     stage: int | None
 
 
+class SandboxUse(msgspec.Struct, frozen=True):
+    """What code that models wrote took beside the engine: runs that ended, CPU seconds, seconds spent in line."""
+
+    runs: int = 0
+    cpu_s: float = 0.0
+    queued_s: float = 0.0
+
+    def __add__(self, other: "SandboxUse") -> "SandboxUse":
+        return SandboxUse(self.runs + other.runs, self.cpu_s + other.cpu_s, self.queued_s + other.queued_s)
+
+    def __sub__(self, other: "SandboxUse") -> "SandboxUse":
+        return SandboxUse(self.runs - other.runs, self.cpu_s - other.cpu_s, self.queued_s - other.queued_s)
+
+
+class SandboxSample(msgspec.Struct, frozen=True, array_like=True):
+    """What sandboxes took in about a second, and the stage that this second ended in (None: the drain)."""
+
+    use: SandboxUse
+    stage: int | None
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """One report of one worker. `seq` counts from 1; `at_s` is seconds from the run's start.
 
@@ -85,6 +106,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     cpu: list[CpuSample]
     records: bytes
     scored: bytes = b""
+    sandboxes: list[SandboxSample] = []
 
 
 _encoder = msgspec.msgpack.Encoder()

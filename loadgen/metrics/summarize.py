@@ -194,6 +194,7 @@ def _certified(aggregate: Aggregate, whole: _Part, invalid: Sequence[str]) -> Ge
         cpu_ratio=evidence.cpu_ratio,
         chunks_per_read=evidence.chunks_per_read,
         dropped=whole.counters.dropped,
+        sandboxes=evidence.sandboxes,
     )
 
 

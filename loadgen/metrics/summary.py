@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from loadgen.metrics.histogram import Dist
+from loadgen.metrics.snapshot import SandboxUse
 
 SCHEMA: Final = "loadgen.summary/1"
 
@@ -92,7 +93,10 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Generator(msgspec.Struct, frozen=True, kw_only=True):
-    """The certificate, over the measured stages. cpu_ratio: mean share of a core of the busiest engine thread."""
+    """The certificate, over the measured stages. cpu_ratio: mean share of a core of the busiest engine thread.
+
+    sandboxes: what code that models wrote took beside the engines; None where none ran.
+    """
 
     valid: bool
     reasons: list[str]
@@ -102,6 +106,7 @@ class Generator(msgspec.Struct, frozen=True, kw_only=True):
     cpu_ratio: float | None
     chunks_per_read: float | None
     dropped: int
+    sandboxes: SandboxUse | None = None
 
 
 class PartGenerator(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from rich.text import Text
 from loadgen.metrics.histogram import Dist
 from loadgen.metrics.live import LiveView
 from loadgen.metrics.plan import RunPlan
-from loadgen.metrics.summary import Cost, Latency, SloResult, Summary, Tokens, Verdict, WorkloadSummary
+from loadgen.metrics.summary import Cost, Generator, Latency, SloResult, Summary, Tokens, Verdict, WorkloadSummary
 
 PLAIN_EVERY_S = 5.0
 NOT_MEASURED = "–"
@@ -213,11 +213,20 @@ def money(value: float | None) -> str:
     return NOT_MEASURED if value is None else f"{value:,.2f}" if value >= 100 else f"{value:.4g}"
 
 
+def beside(generator: Generator) -> str:
+    """What sandboxes took beside the engine, to follow the generator's other figures; nothing where none ran."""
+    use = generator.sandboxes
+    if use is None:
+        return ""
+    return f", {use.runs:,} sandbox runs taking {use.cpu_s:.1f} s of CPU, {duration(use.queued_s / use.runs)} in line"
+
+
 def _certificate_lines(summary: Summary) -> list[str]:
     generator = summary.generator
     figures = (
         f"  schedule lag p99 {_p99(generator.schedule_lag_s)}, loop lag p99 {_p99(generator.loop_lag_s)}, "
         f"engine {percent(generator.cpu_ratio)} of a core, {number(generator.chunks_per_read)} chunks a read"
+        f"{beside(generator)}"
     )
     outcome = "Generator: valid" if generator.valid else "Generator: INVALID, these figures are not the target's alone"
     return [outcome, *(f"  {line}" for line in (*generator.reasons, *generator.notes)), figures]

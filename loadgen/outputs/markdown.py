@@ -12,6 +12,7 @@ from loadgen.metrics.histogram import Dist
 from loadgen.metrics.summary import Cost, Generator, SloResult, Summary
 from loadgen.outputs.console import (
     NOT_MEASURED,
+    beside,
     counts,
     dists,
     duration,
@@ -183,6 +184,7 @@ def _generator_lines(generator: Generator) -> list[str]:
     figures = (
         f"schedule lag p99 {_p99(generator.schedule_lag_s)}, loop lag p99 {_p99(generator.loop_lag_s)}, "
         f"engine {percent(generator.cpu_ratio)} of a core, {number(generator.chunks_per_read)} chunks a read"
+        f"{beside(generator)}"
     )
     return [
         f"Generator: {state}; {figures}",

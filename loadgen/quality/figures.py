@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from loadgen.metrics.record import Record
 from loadgen.metrics.summary import Quality
-from loadgen.quality import long_context, tools
+from loadgen.quality import coding, long_context, reasoning, tools
 from loadgen.scenario.model import Scenario
 
 # By the kind of workload: its scored turns of the measured stages, at least one.
 _FIGURES: Mapping[str, Callable[[Sequence[Record]], dict[str, Quality]]] = {
     "long_context": long_context.figures,
     "tools": tools.figures,
+    "coding": coding.figures,
+    "reasoning": reasoning.figures,
 }
 
 

@@ -34,6 +34,7 @@ _FILES = (
     ("tools", "catalogue"),
     ("tools", "bfcl"),
     ("tools", "answers"),
+    ("coding", "path"),
 )
 _URL_USER = re.compile(r"//[^/]*@")
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from loadgen.prices import FlatPrices, PriceList, Prices
+from loadgen.scenario.coding import CodingSpec
 from loadgen.scenario.fields import (
     Count,
     Flag,
@@ -29,6 +30,7 @@ from loadgen.scenario.fields import (
 )
 from loadgen.scenario.long_context import LongContextSpec
 from loadgen.scenario.quantities import parse_number, shown
+from loadgen.scenario.reasoning import ReasoningSpec
 from loadgen.scenario.records import Records, RecordsSpec
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 from loadgen.scenario.slos import Slo
@@ -291,7 +293,7 @@ class ReplaySpec(Part):
     max_turns: PositiveCount | None = None
 
 
-WORKLOAD_KINDS = ("chat", "replay", "tools", "long_context")
+WORKLOAD_KINDS = ("chat", "replay", "tools", "long_context", "coding", "reasoning")
 
 
 def _known_kind(value: Any) -> Any:
@@ -317,7 +319,9 @@ WorkloadSpec = Annotated[
     Annotated[ChatSpec, Tag("@chat")]
     | Annotated[ReplaySpec, Tag("@replay")]
     | Annotated[LongContextSpec, Tag("@long_context")]
-    | Annotated[ToolsSpec, Tag("@tools")],
+    | Annotated[ToolsSpec, Tag("@tools")]
+    | Annotated[CodingSpec, Tag("@coding")]
+    | Annotated[ReasoningSpec, Tag("@reasoning")],
     Discriminator(_kind_of),
     BeforeValidator(_known_kind),
 ]

@@ -15,6 +15,12 @@ def shipped_folder() -> Path | None:
     return next((folder for folder in (packaged, checkout) if folder.is_dir()), None)
 
 
+def shipped_coding_tasks() -> Path | None:
+    """The folder of the shipped coding tasks, or None where this installation has none."""
+    folder = shipped_folder()
+    return folder / "coding" if folder is not None and (folder / "coding").is_dir() else None
+
+
 def shipped_names() -> list[str]:
     """Their names, sorted: what `loadgen run NAME` takes."""
     folder = shipped_folder()

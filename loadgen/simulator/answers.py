@@ -4,15 +4,17 @@ Called by server.py before a request is queued. Deterministic from the conversat
 or HTTP.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from loadgen.simulator.acting import Agent
+from loadgen.simulator.coding import Coder, Solution
 from loadgen.simulator.dialects import Dialect, RefusedError
 from loadgen.simulator.dials import GOOD, Quality
 from loadgen.simulator.pauses import Pausing, run_through
 from loadgen.simulator.reading import read
+from loadgen.simulator.reasoning import Known, Reasoned, reason
 from loadgen.simulator.timing import Profile
 from loadgen.simulator.tokens import Prefix, PromptReader, output_tokens, seed_of, stop_length, tokenise
 from loadgen.simulator.tools import Call, make_calls
@@ -29,6 +31,7 @@ class Dials:
     of requests with tools that are answered by a call. early_stop: share of answers with a limit that stop by
     themselves before it, if nothing forces their length. cached_tokens: whether usage tells them; None leaves it to the
     dialect. quality: how well it answers what it understands: questions about passages, and tasks for tools.
+    solutions: of the coding tasks that it can solve, by prompt. answers: to reasoning tasks, by the message's SHA-256.
     """
 
     reasoning_share: float | None = None
@@ -36,6 +39,8 @@ class Dials:
     early_stop: float = 0.0
     cached_tokens: bool | None = None
     quality: Quality = GOOD
+    solutions: Mapping[str, Solution] = field(default_factory=dict)
+    answers: Mapping[str, Known] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,9 @@ class Author:
         share = self._share() if chat.thinks else 0.0
         functions = chat.functions()
         said = yield from self._understood(chat, rendered, functions, prompt.tokens, rng)
+        if isinstance(said, Reasoned):
+            text = self._forced(chat, tokenise(said.text), room, rng)
+            return self._written(chat, prompt, text, [], share, room, rng, said.thoughts if chat.thinks else None)
         if isinstance(said, list):
             return self._written(chat, prompt, [], said, share, room, rng)
         if said is not None:
@@ -139,14 +147,22 @@ class Author:
         functions: Sequence[Function],
         prompt_tokens: int,
         rng: Random,
-    ) -> Pausing[str | list[Call] | None]:
+    ) -> Pausing[str | list[Call] | Reasoned | None]:
         """What it says to a question or a task that it understands; None for any other conversation."""
         quality = self._dials.quality
         if functions:
-            agent = Agent(quality.acting, functions, rng, self._seed)
-            done = agent.act(chat.messages, parallel=chat.parallel_tool_calls is not False)
+            parallel = chat.parallel_tool_calls is not False
+            coder = Coder(quality.coding, self._dials.solutions, functions, rng, self._seed)
+            done = coder.act(chat.messages, parallel=parallel)
+            if done is None:
+                done = Agent(quality.acting, functions, rng, self._seed).act(chat.messages, parallel=parallel)
             # Who must call may not say anything else.
             return None if chat.must_call and isinstance(done, str) else done
+        role, last = rendered[-1]
+        if role == "user":
+            reasoned = reason(last, self._dials.answers, quality.reasoning, rng, self._seed)
+            if reasoned is not None:
+                return reasoned
         return (yield from read(rendered, quality.reading, prompt_tokens, rng))
 
     def _forced(self, chat: ChatRequest, pieces: list[str], room: int, rng: Random) -> list[str]:
@@ -166,10 +182,12 @@ class Author:
         share: float,
         room: int,
         rng: Random,
+        thoughts: int | None = None,
     ) -> Answer:
-        """An answer of these words and calls, thoughts before them, up to the limit."""
+        """An answer of these words and calls, so many thoughts before them (else by the share), up to the limit."""
         written = tokenise("".join(call.text for call in calls))
         thought = round((len(text) + len(written)) * share / (1 - share)) if share < 1 else 0
+        thought = thought if thoughts is None else thoughts
         pieces = [*output_tokens(thought, rng), *text, *written]
         limit = min(chat.limit or room, room)
         reason = "length" if len(pieces) > limit else "tool_calls" if calls else "stop"

@@ -6,6 +6,7 @@ Imports stay light until the command runs: the command line is parsed by process
 import os
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -80,6 +81,19 @@ Dialects: openai, deepseek, vllm, sglang, llamacpp."""
     help="Whether usage tells cached tokens. Default: not as vllm and sglang, which have to be told to.",
 )
 @quality_options
+@click.option(
+    "--coding-solutions",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="A folder of coding tasks with their solutions, which it plays by. Repeatable.",
+)
+@click.option(
+    "--answers",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Answers to reasoning tasks (JSON lines), which it plays by.",
+)
 @click.option("--cpu", type=int, hidden=True)
 @click.option("--exit-with-stdin", is_flag=True, hidden=True)
 def simulate(
@@ -90,8 +104,10 @@ def simulate(
     It has /v1/chat/completions, /v1/completions, /v1/models, /health, and /metrics under vLLM's names.
     """
     from loadgen.simulator.answers import Dials
+    from loadgen.simulator.coding import load_solutions
     from loadgen.simulator.dialects import dialect_named
     from loadgen.simulator.faults import parse_fault
+    from loadgen.simulator.reasoning import load_answers
     from loadgen.simulator.serving import profile_named, serve
     from loadgen.simulator.settings import Settings
 
@@ -109,6 +125,8 @@ def simulate(
             early_stop=options["early_stop"],
             cached_tokens=options["cached_tokens"],
             quality=quality_of(options),
+            solutions=load_solutions(options["coding_solutions"]),
+            answers=load_answers(options["answers"]),
         ),
         faults=tuple(parse_fault(text) for text in options["faults"]),
         seed=seed,

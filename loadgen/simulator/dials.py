@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from math import log
 
 from loadgen.errors import UsageError
+from loadgen.simulator.reasoning import ReasoningDials
 
 _THOUSANDS = {"k": 1_000, "m": 1_000_000}
 
@@ -111,11 +112,29 @@ class ActingDials:
 
 
 @dataclass(frozen=True, slots=True)
+class CodingDials:
+    """What becomes of repositories to be mended, where the simulator was given their solutions.
+
+    solve: share of tasks that it can solve; of the others the tests stay red. slips: share whose first version is
+    wrong, which it sees from the tests and mends. bad_edit: share of edits whose search text is not in the file; they
+    are made again. recover: share of sessions that go on when something fails for no fault of theirs; the others put
+    everything back.
+    """
+
+    solve: float = 1.0
+    slips: float = 0.0
+    bad_edit: float = 0.0
+    recover: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
-    """How good the model is at both."""
+    """How good the model is at each kind of work."""
 
     reading: ReadingDials = field(default_factory=ReadingDials)
     acting: ActingDials = field(default_factory=ActingDials)
+    coding: CodingDials = field(default_factory=CodingDials)
+    reasoning: ReasoningDials = field(default_factory=ReasoningDials)
 
 
 GOOD = Quality()
@@ -130,5 +149,15 @@ BAD = Quality(
         unreadable=0.03,
     ),
     acting=ActingDials(malformed=0.06, wrong_tool=0.06, wrong_arguments=0.06, needless=0.1, gives_up=0.08),
+    coding=CodingDials(solve=0.6, slips=0.3, bad_edit=0.15, recover=0.5),
+    reasoning=ReasoningDials(
+        accuracy=0.75,
+        by_phrasing={"typos": -0.1, "irrelevant": -0.15, "json": -0.2, "german": -0.05, "spanish": -0.05},
+        difficulty=0.1,
+        interaction=0.03,
+        format_failures=0.08,
+        thoughts=60,
+        thoughts_by_phrasing={"wordy": 1.5, "irrelevant": 1.5, "terse": 0.6},
+    ),
 )
 QUALITIES: Mapping[str, Quality] = {"good": GOOD, "bad": BAD}

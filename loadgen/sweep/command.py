@@ -238,6 +238,7 @@ def _sweep(
 ) -> ExitCode:
     import msgspec
 
+    from loadgen.embedded import told
     from loadgen.outputs.console import ReportConsole
     from loadgen.outputs.run_folder import default_path
     from loadgen.supervisor import Supervisor, simulator_url
@@ -260,11 +261,11 @@ def _sweep(
     else:
         begun = msgspec.structs.replace(begun, plan=plan)
         click.echo(f"going on with the sweep in {folder}: {len(begun.steps)} steps are there")
-    with Supervisor() as supervisor:
+    with Supervisor() as supervisor, told(loaded.scenario, seed=subject.seed) as known:
         base_url, target = loaded.scenario.target.base_url, None
         if base_url is None and upcoming(subject, plan, begun.steps) is not None:
             click.echo("no target given: starting the embedded simulator (its figures are a model's, not a server's)")
-            simulator = supervisor.start_simulator(_simulator_arguments(loaded, subject))
+            simulator = supervisor.start_simulator([*_simulator_arguments(loaded, subject), *known])
             base_url = simulator_url(simulator)
             target = lambda url=base_url: url  # noqa: E731
         sweep_, code = run_sweep(

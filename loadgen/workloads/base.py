@@ -7,7 +7,7 @@ millisecond a turn) and never block. Messages are JSON fragments encoded once an
 so that a long history costs a join of bytes, never a re-encoding.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from random import Random
 from typing import Literal, Protocol, runtime_checkable
 
@@ -16,6 +16,7 @@ from msgspec import Struct
 from loadgen.client.dialects import Message
 from loadgen.client.reply import Reply
 from loadgen.marks import Marks
+from loadgen.sandbox.model import Usage
 
 
 class Turn(Struct, frozen=True):
@@ -95,6 +96,49 @@ class PreparedSession(Protocol):
 
         Whoever knows nothing of this may leave it out: `next_turn` then makes it in one go.
         """
+        ...
+
+
+@runtime_checkable
+class WorkingSession(Protocol):
+    """A scored session that has things to do which take real time: its tools run, what was done is judged.
+
+    Asked after `score`, not for a turn that was cut off. What is returned runs on the event loop, so it may only wait
+    there; it is cancelled where the run ends first.
+    """
+
+    def working(self) -> Coroutine[None, None, None] | None:
+        """What `next_turn` has to wait for; the next turn's pause begins when it is done. None for nothing."""
+        ...
+
+    def judging(self) -> Coroutine[None, None, Marks] | None:
+        """What adds these marks to those of the turn just scored; no turn follows it. None where nothing does.
+
+        The session is over for everybody else meanwhile. Where the run ends first, the turn keeps the marks it has.
+        """
+        ...
+
+
+@runtime_checkable
+class StaffedWorkload(Protocol):
+    """A workload with processes of its own beside the engine."""
+
+    def hire(self) -> None:
+        """Start them, before the load; may take a second. Raises LoadgenError where they can't be had."""
+        ...
+
+    async def dismiss(self) -> None:
+        """End them, when no session is left; on the loop that ran the load."""
+        ...
+
+
+@runtime_checkable
+class SandboxedWorkload(Protocol):
+    """A workload that runs what the model wrote, in sandboxes beside the engine."""
+
+    @property
+    def sandbox_usage(self) -> Usage:
+        """What they have taken so far. Read once a second."""
         ...
 
 

@@ -6,19 +6,25 @@ Called once per worker before the load starts, and by the supervisor to find mis
 from collections.abc import Iterable, Sequence
 
 from loadgen.errors import UsageError
+from loadgen.scenario.coding import CodingSpec
 from loadgen.scenario.long_context import LongContextSpec
 from loadgen.scenario.model import ChatSpec, ReplaySpec
+from loadgen.scenario.reasoning import ReasoningSpec
 from loadgen.scenario.tools import ToolsSpec
 from loadgen.workloads.base import Workload
 from loadgen.workloads.chat import ChatWorkload
+from loadgen.workloads.coding import CodingWorkload
 from loadgen.workloads.corpus import load_corpus
 from loadgen.workloads.long_context import LongContextWorkload
+from loadgen.workloads.reasoning import ReasoningWorkload
 from loadgen.workloads.replay import ReplayWorkload
 from loadgen.workloads.sizing import TextSizer
 from loadgen.workloads.tools import build_tools
 
 
-def build_workload(spec: ChatSpec | ReplaySpec | LongContextSpec | ToolsSpec, *, seed: int) -> Workload:
+def build_workload(
+    spec: ChatSpec | ReplaySpec | LongContextSpec | ToolsSpec | CodingSpec | ReasoningSpec, *, seed: int
+) -> Workload:
     """Build the workload that `spec` describes; reads and checks every file it needs.
 
     `seed` is the scenario's. Takes 10 ms for a chat over python-docs, about 20 ms a megabyte of recording.
@@ -32,6 +38,10 @@ def build_workload(spec: ChatSpec | ReplaySpec | LongContextSpec | ToolsSpec, *,
             return ReplayWorkload(spec, seed=seed)
         case ToolsSpec():
             return build_tools(spec, seed=seed)
+        case CodingSpec():
+            return CodingWorkload(spec, seed=seed)
+        case ReasoningSpec():
+            return ReasoningWorkload(spec, seed=seed)
         case LongContextSpec():
             return LongContextWorkload(spec, TextSizer(), seed=seed)
 

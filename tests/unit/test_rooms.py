@@ -22,6 +22,7 @@ _FORBIDDEN = {
     "quality": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads"),
     "client": (*_LOCUST, *_ABOVE, "loadgen.workloads", "loadgen.metrics.recorder", "loadgen.scenario"),
     "workloads": (*_LOCUST, *_ABOVE, "loadgen.metrics", "loadgen.client.http11", "loadgen.client.transport"),
+    "sandbox": (*_LOCUST, *_ABOVE, "loadgen.client", "loadgen.metrics", "loadgen.scenario", "loadgen.workloads"),
     "engine": (*_LOCUST, "loadgen.outputs", "loadgen.supervisor", "loadgen.cli"),
     "outputs": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads"),
     "sweep": (*_LOCUST, "loadgen.engine", "loadgen.client", "loadgen.workloads", "loadgen.cli"),

@@ -4,7 +4,7 @@ import numpy as np
 
 from loadgen.metrics.histogram import Dist
 from loadgen.metrics.summary import Generator, Summary
-from loadgen.outputs.console import duration, number, percent
+from loadgen.outputs.console import beside, duration, number, percent
 from loadgen.outputs.html.bins import bands
 from loadgen.outputs.html.cells import Cell, Missing, facts, figure, quantile_cells, seconds, table
 from loadgen.outputs.html.course import Course
@@ -22,6 +22,7 @@ def certificate(generator: Generator) -> Html:
         f"schedule lag p99 {duration(_p99(generator.schedule_lag_s))}, loop lag p99 "
         f"{duration(_p99(generator.loop_lag_s))}, engine {percent(generator.cpu_ratio)} of a core, "
         f"{number(generator.chunks_per_read)} chunks a read"
+        f"{beside(generator)}"
     )
     word, meaning = (
         ("Certified", f"the generator was not the bottleneck: {told}.")

@@ -9,11 +9,11 @@ from random import Random
 from typing import Literal, Protocol
 
 from loadgen.client.reply import Reply
-from loadgen.marks import Marks
+from loadgen.marks import Marks, count_mark
 from loadgen.scenario.tools import ToolsSpec
 from loadgen.workloads.base import Session, Turn
-from loadgen.workloads.fragments import assistant_message, escape_text, text_message, tool_message
-from loadgen.workloads.tools.calls import Checked, check, is_cut
+from loadgen.workloads.fragments import assistant_message, escape_text, text_message
+from loadgen.workloads.tools.calls import Checked, made, with_results
 from loadgen.workloads.tools.catalogue import Catalogue
 from loadgen.workloads.tools.faults import EFFECTIVE, draw_fault, error_output, escaped_output
 from loadgen.workloads.tools.plan import Plan, run_in
@@ -180,24 +180,18 @@ class AgentSession:
     def _run_calls(self, reply: Reply, marks: Marks) -> None:
         """Run an answer's calls, which take place at the same time, and put them and their results into the history."""
         assert self._task is not None
-        made: dict[str, tuple[str, str, str]] = {}
+        calls = made(reply, self._catalogue, f"{self._tasks}_{self._step}")
         results: list[bytes] = []
         waits: list[float] = []
-        for index, call in enumerate(reply.tool_calls):
-            call_id = call.id if call.id and call.id not in made else f"call_{self._tasks}_{self._step}_{index}"
-            checked = check(call, self._catalogue, cut=is_cut(reply, index))
-            output, outcome, wait_s = self._run(checked, self._task.plan, marks)
-            # Servers refuse a history with arguments that are no JSON object, and their templates parse them.
-            sound = checked.amiss not in ("malformed", "cut_off") and call.arguments.strip()
-            made[call_id] = (call_id, call.name, call.arguments if sound else "{}")
-            results.append(tool_message(call_id, output))
+        for call in calls:
+            output, outcome, wait_s = self._run(call.checked, self._task.plan, marks)
+            results.append(output)
             waits.append(wait_s)
-            _count(marks, f"call_{outcome}")
+            count_mark(marks, f"call_{outcome}")
         marks["calls"] = len(waits)
         marks["tool_s"] = sum(waits)
         self._delay_s = max(waits)
-        answer = assistant_message(reply.text, tuple(made.values()), reasoning=reply.reasoning_back)
-        self._history += (answer, *results)
+        self._history += with_results(reply, calls, results)
 
     def _run(self, checked: Checked, plan: Plan, marks: Marks) -> tuple[bytes, str, float]:
         """One call: the escaped text of its result, what it was, and how long it took."""
@@ -207,7 +201,7 @@ class AgentSession:
         meant = tool.filled(checked.arguments)
         outcome = plan.judge(checked.name, meant)
         if outcome != "right" and plan.was_made(checked.name, meant):
-            _count(marks, "again")
+            count_mark(marks, "again")
         fault = draw_fault(self._spec.faults.shares, self._rng.random())
         wait_s = max(0.0, self._spec.latency.of(tool.family).draw(self._rng, self._ordinal + self._step))
         if fault == "timeout":
@@ -215,9 +209,9 @@ class AgentSession:
         effective = fault in EFFECTIVE
         result, refused = run_in(self._job.world if effective else self._job.world.copy(), tool, checked.arguments)
         if fault is not None:
-            _count(marks, f"fault_{fault}")
+            count_mark(marks, f"fault_{fault}")
         elif refused:
-            _count(marks, "refused")
+            count_mark(marks, "refused")
         if effective and not refused:
             plan.took_effect(checked.name, meant)
         return escaped_output(result, fault), outcome, wait_s
@@ -240,9 +234,3 @@ class AgentSession:
             tools=self._tools,
             beside=beside,
         )
-
-
-def _count(marks: Marks, name: str) -> None:
-    before = marks.get(name, 0)
-    assert isinstance(before, int)
-    marks[name] = before + 1

@@ -1,5 +1,6 @@
 """A model's call: parsed, and validated by the tool's schema. Says what is wrong in words that go back to the model."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -7,7 +8,8 @@ import msgspec
 from jsonschema import Draft202012Validator
 
 from loadgen.client.reply import Reply, ToolCall
-from loadgen.workloads.tools.catalogue import Catalogue
+from loadgen.workloads.fragments import assistant_message, tool_message
+from loadgen.workloads.tools.catalogue import Offer
 from loadgen.workloads.tools.tool import Arguments
 
 # Longer ones are not looked at: validating a megabyte would hold up every other stream.
@@ -33,7 +35,37 @@ def is_cut(reply: Reply, index: int) -> bool:
     return reply.finish_reason == "length" and index == len(reply.tool_calls) - 1
 
 
-def check(call: ToolCall, catalogue: Catalogue, *, cut: bool) -> Checked:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A call as it stands in the history. id: the server's own, or one that tells it from the answer's others."""
+
+    id: str
+    name: str
+    arguments: str
+    checked: Checked
+
+
+def made(reply: Reply, offer: Offer[Any], place: str) -> list[Made]:
+    """An answer's calls, checked. place: of the answer in the conversation, for ids of calls that have none."""
+    found: dict[str, Made] = {}
+    for index, call in enumerate(reply.tool_calls):
+        call_id = call.id if call.id and call.id not in found else f"call_{place}_{index}"
+        checked = check(call, offer, cut=is_cut(reply, index))
+        # Servers refuse a history with arguments that are no JSON object, and their templates parse them.
+        sound = checked.amiss not in ("malformed", "cut_off") and call.arguments.strip()
+        found[call_id] = Made(call_id, call.name, call.arguments if sound else "{}", checked)
+    return list(found.values())
+
+
+def with_results(reply: Reply, calls: Sequence[Made], outputs: Iterable[bytes]) -> tuple[bytes, ...]:
+    """The messages that an answer adds to the history: itself, and a result a call, escaped already."""
+    answer = assistant_message(
+        reply.text, [(call.id, call.name, call.arguments) for call in calls], reasoning=reply.reasoning_back
+    )
+    return (answer, *(tool_message(call.id, output) for call, output in zip(calls, outputs, strict=True)))
+
+
+def check(call: ToolCall, catalogue: Offer[Any], *, cut: bool) -> Checked:
     """Parse and validate one call; takes about 50 µs. cut: whether the answer ended in it, at its token limit.
 
     Arguments that break off where the answer does are `cut_off` and nobody's mistake but the limit's. Absent arguments

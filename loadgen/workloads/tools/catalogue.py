@@ -5,7 +5,7 @@ Built by the workload before the load starts.
 
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from jsonschema import Draft202012Validator
 from referencing import Registry
@@ -14,7 +14,9 @@ from loadgen.errors import UsageError
 from loadgen.workloads.fragments import encode_json, escape_text
 from loadgen.workloads.tools.backends import SHIPPED
 from loadgen.workloads.tools.decoys import decoys
-from loadgen.workloads.tools.tool import Tool
+from loadgen.workloads.tools.tool import Described, Tool, definition_of
+
+T = TypeVar("T", bound=Described)
 
 SHIPPED_BY_NAME: Mapping[str, Tool] = {tool.name: tool for tool in SHIPPED}
 
@@ -24,18 +26,22 @@ def validator_of(schema: Mapping[str, Any]) -> Draft202012Validator:
     return Draft202012Validator(schema, registry=Registry())
 
 
-class Catalogue:
+class Offer(Generic[T]):
     """What is offered to the model, as bytes, and what its calls are held against."""
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
-        self.tools: Mapping[str, Tool] = {tool.name: tool for tool in tools}
+    def __init__(self, tools: Sequence[T]) -> None:
+        self.tools: Mapping[str, T] = {tool.name: tool for tool in tools}
         self.validators = {tool.name: validator_of(tool.parameters) for tool in tools}
-        self.shared = encode_json([tool.definition for tool in tools])
+        self.shared = encode_json([definition_of(tool) for tool in tools])
 
     def fresh(self, nonce: str) -> bytes:
         """The same definitions, the first one's description opened by a nonce: no cache can know what follows."""
         head, description, tail = self.shared.partition(b'"description":"')
         return b"".join((head, description, b"(", escape_text(nonce), b") ", tail))
+
+
+class Catalogue(Offer[Tool]):
+    """Tools that work on a world."""
 
 
 def choose(count: int | None, needed: Iterable[str], seed: str) -> Catalogue:

@@ -2,12 +2,37 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from loadgen.workloads.tools.world import World
 
 Arguments = dict[str, Any]
 Schema = Mapping[str, Any]
+
+
+class Described(Protocol):
+    """A tool as far as the model is told of it."""
+
+    @property
+    def name(self) -> str:
+        """What a call names."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it is for."""
+        ...
+
+    @property
+    def parameters(self) -> Schema:
+        """The schema of its arguments."""
+        ...
+
+
+def definition_of(tool: Described) -> dict[str, Any]:
+    """A tool as a request's `tools` holds it."""
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": function}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +51,6 @@ class Tool:
         parts = properties.items() if isinstance(properties, Mapping) else ()
         defaults = {name: part["default"] for name, part in parts if isinstance(part, Mapping) and "default" in part}
         return {**defaults, **arguments}
-
-    @property
-    def definition(self) -> dict[str, Any]:
-        """As a request's `tools` holds it."""
-        function = {"name": self.name, "description": self.description, "parameters": self.parameters}
-        return {"type": "function", "function": function}
 
 
 def text(description: str, **keywords: Any) -> dict[str, Any]:

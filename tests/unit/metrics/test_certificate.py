@@ -3,6 +3,7 @@
 import pytest
 
 from loadgen.metrics.aggregate import Aggregate
+from loadgen.metrics.snapshot import SandboxUse
 from loadgen.metrics.summarize import summarize
 from loadgen.metrics.summary import Generator
 from tests.unit.metrics.making import MS, ORIGIN_NS, PLAN, RUN, S, new_recorder, snap, turn
@@ -18,6 +19,7 @@ def certificate(
     chunks_a_read: int = 1,
     turns: int = 100,
     loop_samples: int = 100,
+    sandboxes: SandboxUse | None = None,
 ) -> Generator:
     """The certificate of one worker whose turns all had this lag and TTFT, in this stage."""
     recorder = new_recorder()
@@ -29,6 +31,8 @@ def certificate(
         recorder.loop_lag(round(loop_ms * MS), stage)
     for ratio in [0.3] if cpu is None else cpu:
         recorder.cpu(ratio, stage)
+    if sandboxes is not None:
+        recorder.sandboxes(sandboxes, stage)
     aggregate = Aggregate(PLAN)
     aggregate.apply(snap(recorder))
     return summarize(aggregate, RUN, ended_s=100).generator
@@ -146,3 +150,17 @@ def test_an_invalid_run_has_an_invalid_verdict() -> None:
     summary = summarize(aggregate, RUN, slos=["ttft p99 < 2s"], ended_s=100)
     assert summary.verdict.outcome == "invalid"
     assert summary.verdict.slos[0].outcome == "not_judged"
+
+
+def test_sandboxes_beside_a_late_engine_are_named_and_beside_a_good_one_only_counted() -> None:
+    use = SandboxUse(runs=12, cpu_s=3.21, queued_s=0.6)
+    late, good = certificate(loop_ms=30, sandboxes=use), certificate(sandboxes=use)
+    assert late.sandboxes == good.sandboxes == use
+    assert "12 sandbox runs took 3.2 s of CPU" in late.reasons[-1]
+    assert (good.valid, good.reasons) == (True, [])
+
+
+def test_where_no_sandbox_ran_in_a_measured_stage_none_is_named() -> None:
+    generator = certificate(loop_ms=30)
+    assert generator.sandboxes is None
+    assert not any("sandbox" in reason for reason in generator.reasons)

@@ -1,0 +1,67 @@
+"""Which task is asked in which phrasing when: a pure function of the session's number and the seed.
+
+Read by workload.py and truth.py. The tasks are the same for every target: they depend on the scenario and its seed.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+
+from loadgen.scenario.reasoning import ReasoningSpec
+from loadgen.workloads.reasoning.families import FAMILIES
+from loadgen.workloads.reasoning.task import Task, draw_tasks, shuffled
+
+# Blocks of which somebody may still ask; each takes its tasks x phrasings pairs of numbers.
+_BLOCKS_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One session's question: the places of task and phrasing, and how often the pair has been asked before."""
+
+    task: int
+    phrasing: int
+    repeat: int
+
+
+def tasks_of(spec: ReasoningSpec, *, seed: int) -> tuple[Task, ...]:
+    """All tasks, family by family."""
+    return tuple(
+        task for name in spec.families for task in draw_tasks(FAMILIES[name], spec.tasks_per_family, seed=seed)
+    )
+
+
+class Order:
+    """A balanced random order. A block asks every task once in every phrasing, in as many rounds as there are "
+    "phrasings.
+
+    A round asks every task once, and each phrasing as often as any other but for one, for the tasks take the phrasings
+    in a random Latin square; within a round the order is random. So neither task nor phrasing depends on how long
+    the run has been going on, whatever part of the run is looked at. The order is the same in every process.
+    """
+
+    def __init__(self, tasks: int, phrasings: int, name: str, seed: int) -> None:
+        self._tasks = tasks
+        self._count = phrasings
+        self._name = f"order of {name}, seed {seed}"
+        self._block = lru_cache(_BLOCKS_KEPT)(self._made)
+
+    @property
+    def cells(self) -> int:
+        """How many sessions a block takes."""
+        return self._tasks * self._count
+
+    def cell(self, ordinal: int) -> Cell:
+        """What session `ordinal` asks."""
+        block, place = divmod(ordinal, self.cells)
+        task, phrasing = self._block(block)[place]
+        return Cell(task, phrasing, block)
+
+    def _made(self, block: int) -> list[tuple[int, int]]:
+        rng = Random(f"{self._name}, block {block}")
+        tasks, phrasings = shuffled(rng, range(self._tasks)), shuffled(rng, range(self._count))
+        order: list[tuple[int, int]] = []
+        for round_ in shuffled(rng, range(self._count)):
+            pairs = [(task, phrasings[(place + round_) % self._count]) for place, task in enumerate(tasks)]
+            order += shuffled(rng, pairs)
+        return order

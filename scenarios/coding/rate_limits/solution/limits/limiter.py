@@ -1,0 +1,65 @@
+"""Many callers under some rules."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from limits.decision import Decision
+from limits.rules import Rule
+from limits.window import Window
+
+
+class Limiter:
+    """Decides over requests, by key. `clock` gives the present moment in seconds and never goes back."""
+
+    def __init__(self, rules: Sequence[Rule], clock: Callable[[], float]) -> None:
+        self._rules = tuple(rules)
+        self._clock = clock
+        self._longest = max(rule.seconds for rule in self._rules)
+        # By when they were counted last: whoever can be forgotten stands in front.
+        self._windows: OrderedDict[str, list[Window]] = OrderedDict()
+        self._last: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        """How many callers are kept in memory."""
+        return len(self._windows)
+
+    def ask(self, key: str) -> Decision:
+        """Decide over a request and, if it is let through, count it."""
+        now = self._clock()
+        self._forget(now)
+        windows = self._of(key)
+        decision = self._decision(windows, now)
+        if decision.allowed:
+            for window in windows:
+                window.add(now)
+            self._windows[key] = windows
+            self._windows.move_to_end(key)
+            self._last[key] = now
+        return decision
+
+    def peek(self, key: str) -> Decision:
+        """What would be decided, without counting anything; `remaining` is as before the request."""
+        now = self._clock()
+        self._forget(now)
+        windows = self._of(key)
+        waits = [window.wait(now) for window in windows]
+        if any(waits):
+            return self._decision(windows, now)
+        return Decision(True, min(window.rule.limit - window.used(now) for window in windows))
+
+    def _of(self, key: str) -> list[Window]:
+        """The windows of a caller; new ones, not kept yet, for a caller of whom nothing counts."""
+        return self._windows.get(key) or [Window(rule) for rule in self._rules]
+
+    def _forget(self, now: float) -> None:
+        over = now - self._longest
+        while self._windows and self._last[next(iter(self._windows))] <= over:
+            key, _ = self._windows.popitem(last=False)
+            del self._last[key]
+
+    def _decision(self, windows: list[Window], now: float) -> Decision:
+        waits = [window.wait(now) for window in windows]
+        longest = max(waits)
+        if longest > 0:
+            return Decision(False, 0, longest, windows[waits.index(longest)].rule)
+        return Decision(True, min(window.rule.limit - window.used(now) for window in windows) - 1)
