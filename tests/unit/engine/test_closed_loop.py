@@ -51,7 +51,7 @@ def test_permits_work_in_their_windows(tmp_path: Path, quick_server: ScriptedSer
 
 
 def test_a_session_is_due_when_its_permit_falls_free(tmp_path: Path, quick_server: ScriptedServer) -> None:
-    scenario = scenario_of(tmp_path, load=closed_load(2, "300ms"))
+    scenario = scenario_of(tmp_path, load=closed_load(2, "900ms"))
 
     async def main() -> None:
         for records in by_permit(await run_to_the_end(scenario, quick_server.url, (0, 1))).values():
@@ -64,7 +64,7 @@ def test_a_session_is_due_when_its_permit_falls_free(tmp_path: Path, quick_serve
 
 def test_sessions_are_the_same_whoever_holds_the_permit(tmp_path: Path, quick_server: ScriptedServer) -> None:
     chat = {"name": "chat", "kind": "chat", "prompt_tokens": {"uniform": {"min": 10, "max": 900}}, "output_tokens": 2}
-    scenario = scenario_of(tmp_path, workloads=[chat], load=closed_load(4, "200ms"))
+    scenario = scenario_of(tmp_path, workloads=[chat], load=closed_load(4, "600ms"))
 
     async def main() -> None:
         asked: list[dict[str, int]] = []

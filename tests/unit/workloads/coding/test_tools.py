@@ -118,7 +118,7 @@ def test_a_failed_edit_of_a_long_file_does_not_hold_up_the_loop() -> None:
         with pytest.raises(EditError):
             replace_once("long.py", text, "    value_x = compute(value, number, 17)\n" * 20, "")
         took.append(time.perf_counter() - started)
-    assert min(took) < 0.02
+    assert min(took) < 0.1
 
 
 @pytest.mark.parametrize("path", ["tests/test_sums.py", "setup.cfg"])
