@@ -32,7 +32,7 @@ def tasks_of(spec: ReasoningSpec, *, seed: int) -> tuple[Task, ...]:
 
 
 class Order:
-    """A balanced random order. A block asks every task once in every phrasing, in as many rounds as there are phrasings.
+    """A balanced random order. A block asks every task once in every phrasing, in a round for each phrasing.
 
     A round asks every task once, and each phrasing as often as any other but for one, for the tasks take the phrasings
     in a random Latin square; within a round the order is random. So neither task nor phrasing depends on how long
