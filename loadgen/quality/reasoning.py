@@ -205,26 +205,26 @@ def _spread(turns: Sequence[Record], value: Callable[[Record], float | None]) ->
 
 
 def _by_load(turns: Sequence[Record]) -> dict[str, Quality]:
-    """The same by stage, the least loaded first: that with the shortest times to first output, for every stage asks the
-    same tasks in the same phrasings."""
+    """The same by stage, in the order in which they began: what load does, where later stages are of more load."""
     stages: dict[str, list[Record]] = {}
     for turn in turns:
         stages.setdefault(turn.stage, []).append(turn)
-    ordered = dict(sorted(stages.items(), key=lambda stage: _p50(turn.ttft_s for turn in stage[1]) or float("inf")))
+    ordered = dict(sorted(stages.items(), key=lambda stage: min(turn.intended_s for turn in stage[1])))
     found = {
         "by_stage": _stage_table(ordered),
+        "variance_by_stage": _stage_variances(ordered),
         "accuracy_by_phrasing_and_stage": _crossed_stages(ordered),
     }
     if len(ordered) > 1:
-        quiet, *_, busy = (share(own, _right) for own in ordered.values())
-        found["accuracy_change"] = figure(change(quiet, busy), "difference of shares")
+        first, *_, last = (share(own, _right) for own in ordered.values())
+        found["accuracy_change"] = figure(change(first, last), "difference of shares")
     return found
 
 
 def _stage_table(stages: Mapping[str, Sequence[Record]]) -> Quality:
     columns = ["stage", "ttft_p50_s", "ttfo_p50_s", "ttfo_p90_s", "n", "accuracy", "ci_low", "ci_high", "lenient"]
     columns += ["format_failures", "cut_off", "pass_2", "agreement_repeats", "agreement_phrasings"]
-    columns += ["reasoning_tokens", "output_tokens", *(f"{part}_variance" for part in _PARTS), "icc"]
+    columns += ["reasoning_tokens", "output_tokens"]
     rows: list[list[_Cell]] = []
     for name, own in stages.items():
         right = share(own, _right)
@@ -235,10 +235,18 @@ def _stage_table(stages: Mapping[str, Sequence[Record]]) -> Quality:
         row += [passes(own, 2, _right, within=False).estimate]
         row += [same_answers(own, across=across).estimate for across in (False, True)]
         row += [_spread(own, _EFFORTS[effort])[0] for effort in ("reasoning_tokens", "output_tokens")]
-        parts = split(own, lambda turn: float(_right(turn)))
-        row += [None] * 5 if parts is None else [*(_part(parts, part).estimate for part in _PARTS), parts.icc.estimate]
         rows.append(row)
     return Quality(columns=columns, rows=rows)
+
+
+def _stage_variances(stages: Mapping[str, Sequence[Record]]) -> Quality:
+    """The split of right and wrong within each stage; a short one has few repeats, and wide bounds."""
+    rows: list[list[_Cell]] = []
+    for name, own in stages.items():
+        parts = split(own, lambda turn: float(_right(turn)))
+        if parts is not None:
+            rows += [[name, *row] for row in _variance_table(parts).rows or ()]
+    return Quality(columns=["stage", "part", "variance", "ci_low", "ci_high", "share", "note"], rows=rows)
 
 
 def _crossed_stages(stages: Mapping[str, Sequence[Record]]) -> Quality:

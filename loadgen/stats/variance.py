@@ -31,7 +31,8 @@ _OF_TASKS, _OF_PHRASINGS = 0.8, 1.2
 class Component:
     """A variance with its interval, None where the data can't tell this part from another (no repeats).
 
-    unbounded: the unbiased estimate, which may be below 0; then `estimate` is 0.
+    unbounded: the unbiased estimate, which may be below 0; then `estimate` is 0. high is None as well where nothing
+    varied: that so many answers were all alike does not say how far others could differ.
     """
 
     estimate: float | None
@@ -241,6 +242,8 @@ def _difference(square: _Square, noise: _Square, tail: float) -> Component:
     if square.own <= 0:
         return _UNKNOWN
     found = (square.value - noise.value) / square.own
+    if square.value <= 0 and noise.value <= 0:
+        return Component(0.0, 0.0, None, 0.0)
     low, high = _bounds(square, noise, tail)
     return Component(max(0.0, found), max(0.0, found - low / square.own), max(0.0, found + high / square.own), found)
 
@@ -265,6 +268,8 @@ def _bounds(one: _Square, other: _Square, tail: float) -> tuple[float, float]:
 
 def _alone(square: _Square, tail: float) -> Component:
     """A mean square as an estimate by itself."""
+    if square.value <= 0:
+        return Component(0.0, 0.0, None, 0.0)
     low = 1 / float(fdtri(square.degrees, _INFINITE, 1 - tail))
     high = 1 / float(fdtri(square.degrees, _INFINITE, tail))
     return Component(square.value, square.value * low, square.value * high, square.value)

@@ -100,6 +100,8 @@ def _value(text: str, form: Form) -> str | None:
         case "letters":
             return text if _LETTERS.fullmatch(text) and text.isupper() else None
         case "names":
+            if text.upper() == NOBODY:
+                return NOBODY
             names = [name.strip() for name in text.split(",")]
             if not all(_WORD.fullmatch(name) for name in names):
                 return None
@@ -125,8 +127,6 @@ def _loose_value(text: str, form: Form) -> str | None:
             words = [word for word in _WORD.findall(text) if word.lower() not in _JOINING]
             if not words or not all(word[0].isupper() for word in words) or len(words) > 6:
                 return None
-            if [word.upper() for word in words] == [NOBODY]:
-                return NOBODY
             return (
                 words[0]
                 if form == "name" and len(words) == 1

@@ -86,8 +86,12 @@ def draw_tasks(family: Family, count: int, *, seed: int) -> tuple[Task, ...]:
         rng = Random(f"task {number} of {family.name}, seed {seed}")
         while True:
             drawn = family.draw(rng)
-            key = (*(tuple(fact.values.items()) for fact in drawn.facts), tuple(drawn.asked.items()))
-            if drawn.answer != drawn.wrong and key not in found:
+            values = tuple(fact.values for fact in drawn.facts)
+            key = (*(tuple(one.items()) for one in values), tuple(drawn.asked.items()))
+            # Who only repeats a number of the question must not be right by it.
+            told = {str(value) for one in (drawn.asked, *values) for value in one.values()}
+            named = family.form in ("name", "names")
+            if drawn.answer != drawn.wrong and key not in found and (named or drawn.answer not in told):
                 break
         found[key] = Task(family, f"{family.name}/{number}", drawn.facts, drawn.asked, drawn.answer, drawn.wrong)
     return tuple(found.values())

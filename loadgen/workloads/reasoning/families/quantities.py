@@ -172,7 +172,7 @@ SURVEY = Family(
 
 
 def _counting(rng: Random) -> Drawn:
-    women, men = whole(rng, 4, 7), whole(rng, 4, 7)
+    women, men = whole(rng, 4, 9), whole(rng, 4, 9)
     size = whole(rng, 3, 5)
     least = one_of(rng, (1, 2))
     ways = sum(comb(women, count) * comb(men, size - count) for count in range(least, size + 1))

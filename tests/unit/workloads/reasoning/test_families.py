@@ -207,12 +207,12 @@ def test_every_family_is_there_and_has_a_second_way() -> None:
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_every_phrasing_holds_every_fact(name: str) -> None:
     for task in draw_tasks(FAMILIES[name], 4, seed=1):
+        assert task.family.form in ("name", "names") or task.answer not in task.given
         texts = {phrasing: put(task, phrasing, seed=1) for phrasing in PHRASINGS}
         assert len(set(texts.values())) == len(PHRASINGS)
         for phrasing, text in texts.items():
             for value in task.given:
                 assert value in text, (task.id, phrasing, value)
-            assert task.answer not in text.partition("ANSWER:")[0].split("\n")[-1]
             assert "{" not in text.replace("\\boxed{}", "")
 
 
