@@ -1,7 +1,7 @@
 """Search-and-replace as agents edit with it: one exact match or none, and words that help where it is not one.
 
-On the event loop: what is compared is bounded, so that a failed edit of 200 lines takes a few tenths of a millisecond, of
-2,000 lines and more 2 ms.
+On the event loop: what is compared is bounded, so that a failed edit of 200 lines takes a few tenths of a millisecond,
+of 2,000 lines and more 2 ms.
 """
 
 import re

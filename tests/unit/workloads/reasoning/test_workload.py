@@ -15,6 +15,7 @@ from loadgen.workloads.reasoning.answers import judge, lenient
 from loadgen.workloads.reasoning.plan import Order
 from loadgen.workloads.reasoning.task import Form
 from loadgen.workloads.reasoning.truth import answer_lines
+from tests.support.messages import whole
 
 
 def made(seed: int = 1, **keys: Any) -> ReasoningWorkload:
@@ -27,7 +28,7 @@ def sent(workload: ReasoningWorkload, ordinal: int, seed: int = 1) -> list[str]:
     turn = session.next_turn(None)
     assert turn is not None
     assert session.next_turn(Reply(ok=True)) is None
-    return [msgspec.json.decode(message)["content"] for message in turn.messages]
+    return [msgspec.json.decode(whole(message))["content"] for message in turn.messages]
 
 
 @pytest.mark.parametrize("tasks", [1, 4, 28])
