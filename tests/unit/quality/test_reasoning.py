@@ -37,7 +37,7 @@ def played(workload: ReasoningWorkload, dials: ReasoningDials, repeats: int = 2)
     lines = [msgspec.json.decode(line, type=Known) for line in answer_lines(_SPEC, seed=1)]
     known = {line.sha256: line for line in lines}
     author = Author(
-        DIALECTS["deepseek"], Dials(quality=Dialled(reasoning=dials), answers=known), PROFILES["fast"], seed=2
+        DIALECTS["deepseek"], Dials(quality=Dialled(reasoning=dials), answers=known), PROFILES["fast"], seed=5
     )
     return [_asked(workload, author, number) for number in range(repeats * workload.order.cells)]
 
