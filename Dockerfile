@@ -44,7 +44,12 @@ RUN python -m venv --without-pip /opt/engine \
         --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r requirements/engine.txt
 
 FROM ${PYTHON_IMAGE} AS engine
-RUN useradd --system --uid 10001 --no-create-home --home-dir /tmp engine
+# What llama.cpp's threads need and a slim image lacks. The image's own Debian release pins it.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --no-create-home --home-dir /tmp engine
 COPY --from=engine-build /opt/engine /opt/engine
 WORKDIR /app
 COPY stack/engine.py ./
