@@ -12,8 +12,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark statistics comparison-study variance-study lock schema dashboards check-dashboards \
-	clean
+.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark statistics comparison-study variance-study lock \
+	schema dashboards check-dashboards stack clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -24,9 +24,10 @@ bench: $(VENV)/.runtime ## Set up and run the quick start on the embedded simula
 test: $(VENV)/.engine ## Set up and run all that CI runs: lint, types, wheel smoke test, every test
 	@MAKE="$(MAKE)" scripts/timed_steps lint "types wheel-smoke" tests
 
-lint: $(VENV)/.dev ## ruff: lint and format
+lint: $(VENV)/.dev ## ruff: lint and format; hadolint
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/hadolint Dockerfile
 
 types: $(VENV)/.dev ## mypy, strict
 	@$(BIN)/mypy
@@ -67,6 +68,9 @@ dashboards: $(VENV)/.dev ## Rewrite grafana/dashboards/*.json from the code in g
 
 check-dashboards: $(VENV)/.dev ## Every dashboard on a short run and a real Prometheus, its values printed; about 40 s
 	@$(BIN)/python -m grafana.check
+
+stack: $(VENV)/.dev ## What docker-compose.yml starts, as processes of this machine, until Ctrl-C
+	@$(BIN)/python -m stack.native
 
 lock: $(VENV)/.dev ## Pin the dependencies anew, keeping pins that still fit; UPGRADE=--upgrade takes the newest
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv

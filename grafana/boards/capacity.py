@@ -126,10 +126,54 @@ def _top() -> Row:
     )
 
 
-def board() -> Dashboard:
-    """The dashboard."""
+def _course_row() -> Row:
+    """As the load went: throughput, tail, what is within the SLOs."""
     within = rate("loadgen_slo_good_requests_total", by="slo", window_s=30)
     ok = rate("loadgen_requests_total", labels='outcome="ok"', window_s=30)
+    return Row(
+        [
+            (
+                lines(
+                    "Throughput",
+                    "Completed requests and output tokens a second, the last 30 s: the plateau is what the "
+                    "server can do.",
+                    "short",
+                    Query(ok, "requests/s"),
+                    Query(rate("loadgen_tokens_total", labels=_OUTPUT, window_s=30), "output tokens/s"),
+                    logarithmic=True,
+                ),
+                8,
+            ),
+            (
+                lines(
+                    "TTFT p99",
+                    "Of the last 30 s, within a bucket, beside the limits: the load at which it crosses is the "
+                    "capacity.",
+                    "s",
+                    Query(quantile(0.99, _TTFT, by="run_id", window="30s"), "{{run_id}}"),
+                    limits("ttft"),
+                ),
+                8,
+            ),
+            (
+                lines(
+                    "Turns within each SLO",
+                    "Of the ok turns of the last 30 s those within the limit: which SLO gives way first. An "
+                    "SLO that is restricted to a workload counts only its turns: choose that workload.",
+                    "percentunit",
+                    Query(f"{within} / on () group_left () ({ok} > 0)", "{{slo}}"),
+                    maximum=1.0,
+                ),
+                8,
+            ),
+        ],
+        8,
+        "As the load went",
+    )
+
+
+def _stages_row() -> Row:
+    """Each stage's throughput and latencies side by side."""
     table = grid(
         "Stages side by side",
         "Where the tail leaves the median behind, the stage's load is beyond the knee. Quantiles are within a bucket.",
@@ -142,50 +186,16 @@ def board() -> Dashboard:
         ("goodput", Query(_goodput(_BY), instant=True)),
         units={"requests/s": "reqps", "goodput": "percentunit"},
     )
+    return Row([(table, 24)], 8)
+
+
+def board() -> Dashboard:
+    """The dashboard."""
     rows = [
         _top(),
         Row([(_plane("TTFT", _TTFT), 12), (_plane("TPOT", _TPOT), 12)], 10, "Throughput against the tail"),
-        Row([(table, 24)], 8),
-        Row(
-            [
-                (
-                    lines(
-                        "Throughput",
-                        "Completed requests and output tokens a second, the last 30 s: the plateau is what the "
-                        "server can do.",
-                        "short",
-                        Query(ok, "requests/s"),
-                        Query(rate("loadgen_tokens_total", labels=_OUTPUT, window_s=30), "output tokens/s"),
-                        logarithmic=True,
-                    ),
-                    8,
-                ),
-                (
-                    lines(
-                        "TTFT p99",
-                        "Of the last 30 s, within a bucket, beside the limits: the load at which it crosses is the "
-                        "capacity.",
-                        "s",
-                        Query(quantile(0.99, _TTFT, by="run_id", window="30s"), "{{run_id}}"),
-                        limits("ttft"),
-                    ),
-                    8,
-                ),
-                (
-                    lines(
-                        "Turns within each SLO",
-                        "Of the ok turns of the last 30 s those within the limit: which SLO gives way first. An "
-                        "SLO that is restricted to a workload counts only its turns: choose that workload.",
-                        "percentunit",
-                        Query(f"{within} / on () group_left () ({ok} > 0)", "{{slo}}"),
-                        maximum=1.0,
-                    ),
-                    8,
-                ),
-            ],
-            8,
-            "As the load went",
-        ),
+        _stages_row(),
+        _course_row(),
     ]
     return framed(
         "loadgen-capacity",

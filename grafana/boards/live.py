@@ -8,6 +8,7 @@ from grafana.parts import GREEN, GREY, RED, YELLOW, Panel, Query, Row, Step, hea
 
 _VERDICTS = {"pass": 1, "fail": 2, "inconclusive": 3, "invalid": 4, "none": 5}
 _WINDOW = "the turns that ended in the last 30 s, over all workers, workloads and stages, exact (HdrHistogram)"
+_TTFT = "loadgen_time_to_first_token_seconds"
 
 
 def verdict() -> str:
@@ -149,76 +150,106 @@ def _load() -> Row:
     )
 
 
+def _first_row() -> Row:
+    """To the first output, and the gaps after it."""
+    return Row(
+        [
+            (lines(*_latency("TTFT", "ttft", "To the first output of any kind, from the intended time")), 8),
+            (lines(*_latency("TTFO", "ttfo", "To the first content or tool call, after any reasoning")), 8),
+            (lines(*_latency("ITL", "itl", "Every gap between output chunks; a chunk is not a token")), 8),
+        ],
+        8,
+        "Latency, from the intended time",
+    )
+
+
+def _whole_row() -> Row:
+    """The pace of the output, the whole turn, and whose tail it is."""
+    return Row(
+        [
+            (lines(*_latency("TPOT", "tpot", "(last - first output) / (output tokens - 1)")), 8),
+            (lines(*_latency("End to end", "e2e", "To the end of the reply, from the intended time")), 8),
+            (
+                lines(
+                    "TTFT p99 by workload",
+                    "Which workload makes the tail. From the histograms, within a bucket (a factor of 1.25); "
+                    "of the chosen workloads and stages, the last minute.",
+                    "s",
+                    Query(quantile(0.99, _TTFT, by="workload", window="1m"), "{{workload}}"),
+                    limits("ttft"),
+                ),
+                8,
+            ),
+        ],
+        8,
+    )
+
+
+def _spread_row() -> Row:
+    """Heat maps: one number hides two kinds of requests."""
+    return Row(
+        [
+            (_heat("TTFT", _TTFT), 8),
+            (_heat("ITL", "loadgen_inter_token_latency_seconds"), 8),
+            (_heat("End to end", "loadgen_request_duration_seconds"), 8),
+        ],
+        8,
+        "How they are spread",
+    )
+
+
+def _work_row() -> Row:
+    """What was done: tokens, turns within their limits, tool calls."""
+    return Row(
+        [
+            (
+                lines(
+                    "Tokens a second",
+                    "Known tokens of the turns that ended; cached input is part of the input, reasoning of the output.",
+                    "short",
+                    Query(rate("loadgen_tokens_total", by="type"), "{{type}}"),
+                ),
+                8,
+            ),
+            (
+                lines(
+                    "Goodput",
+                    "Turns that met every limit, of those that were scheduled and not cancelled by us: a "
+                    "dropped arrival and a failure are misses. The last 30 s.",
+                    "percentunit",
+                    Query(_goodput(), "goodput"),
+                    Query(f'max by (slo) (loadgen_slo_limit_ratio{{{RUN}, metric="goodput"}})', "SLO {{slo}}"),
+                    maximum=1.0,
+                ),
+                8,
+            ),
+            (
+                lines(
+                    "Tool calls a second",
+                    "By what the workload found of them (right, malformed, of the wrong tool, ...); unjudged where "
+                    "it doesn't look. Where mistakes rise with the load, the server answers worse and not only "
+                    "slower. Only for workloads with tools.",
+                    "ops",
+                    Query(f"{_calls()} > 0", "{{outcome}}"),
+                    stacked=True,
+                ),
+                8,
+            ),
+        ],
+        8,
+        "Work done",
+    )
+
+
 def board() -> Dashboard:
     """The dashboard."""
-    ttft = "loadgen_time_to_first_token_seconds"
     rows = [
         _top(),
         _load(),
-        Row(
-            [
-                (lines(*_latency("TTFT", "ttft", "To the first output of any kind, from the intended time")), 8),
-                (lines(*_latency("TTFO", "ttfo", "To the first content or tool call, after any reasoning")), 8),
-                (lines(*_latency("ITL", "itl", "Every gap between output chunks; a chunk is not a token")), 8),
-            ],
-            8,
-            "Latency, from the intended time",
-        ),
-        Row(
-            [
-                (lines(*_latency("TPOT", "tpot", "(last - first output) / (output tokens - 1)")), 8),
-                (lines(*_latency("End to end", "e2e", "To the end of the reply, from the intended time")), 8),
-                (
-                    lines(
-                        "TTFT p99 by workload",
-                        "Which workload makes the tail. From the histograms, within a bucket (a factor of 1.25); "
-                        "of the chosen workloads and stages, the last minute.",
-                        "s",
-                        Query(quantile(0.99, ttft, by="workload", window="1m"), "{{workload}}"),
-                        limits("ttft"),
-                    ),
-                    8,
-                ),
-            ],
-            8,
-        ),
-        Row(
-            [
-                (_heat("TTFT", ttft), 8),
-                (_heat("ITL", "loadgen_inter_token_latency_seconds"), 8),
-                (_heat("End to end", "loadgen_request_duration_seconds"), 8),
-            ],
-            8,
-            "How they are spread",
-        ),
-        Row(
-            [
-                (
-                    lines(
-                        "Tokens a second",
-                        "Known tokens of the turns that ended; cached input is part of the input, reasoning of the "
-                        "output.",
-                        "short",
-                        Query(rate("loadgen_tokens_total", by="type"), "{{type}}"),
-                    ),
-                    12,
-                ),
-                (
-                    lines(
-                        "Goodput",
-                        "Turns that met every limit, of those that were scheduled and not cancelled by us: a "
-                        "dropped arrival and a failure are misses. The last 30 s.",
-                        "percentunit",
-                        Query(_goodput(), "goodput"),
-                        Query(f'max by (slo) (loadgen_slo_limit_ratio{{{RUN}, metric="goodput"}})', "SLO {{slo}}"),
-                        maximum=1.0,
-                    ),
-                    12,
-                ),
-            ],
-            8,
-            "Work done",
-        ),
+        _first_row(),
+        _whole_row(),
+        _spread_row(),
+        _work_row(),
     ]
     return framed(
         "loadgen-live",
@@ -243,3 +274,7 @@ def _goodput() -> str:
     scheduled = rate("loadgen_requests_scheduled_total", window_s=30)
     cancelled = rate("loadgen_requests_total", labels='outcome="cancelled"', window_s=30)
     return f"{good} / ({scheduled} - {cancelled} > 0)"
+
+
+def _calls() -> str:
+    return rate("loadgen_tool_calls_total", by="outcome", window_s=30)

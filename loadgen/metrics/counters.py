@@ -6,6 +6,8 @@ as an unknown part and never as 0.
 
 import msgspec
 
+from loadgen.metrics.turn import CALL_OUTCOMES, Marks
+
 # The order of every per-kind list of token counts.
 TOKEN_KINDS = ("input", "output", "cached_input", "reasoning")
 
@@ -20,6 +22,7 @@ class Counters(msgspec.Struct):
     Turns count in the stage of their intended time; `window_*` in the stage during which they happened, whichever
     stage their turn belongs to.
 
+    calls: tool calls that a workload has judged, by CALL_OUTCOMES; tool_calls less these are unjudged.
     failures: failed turns by outcome class. tokens and unknown_tokens: per TOKEN_KINDS, what is known and the number
     of turns whose count is not. chunks and reads: output chunks, and the socket reads that carried them.
     sessions: sessions whose first turn was sent; a sub-agent is part of its session.
@@ -52,6 +55,7 @@ class Counters(msgspec.Struct):
     window_output: float = 0.0
     window_input_unknown: int = 0
     window_output_unknown: int = 0
+    calls: dict[str, int] = msgspec.field(default_factory=dict)
     failures: dict[str, int] = msgspec.field(default_factory=dict)
     tokens: list[int] = msgspec.field(default_factory=_zeros)
     unknown_tokens: list[int] = msgspec.field(default_factory=_zeros)
@@ -75,6 +79,8 @@ class Counters(msgspec.Struct):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for outcome, count in other.failures.items():
             self.failures[outcome] = self.failures.get(outcome, 0) + count
+        for outcome, count in other.calls.items():
+            self.calls[outcome] = self.calls.get(outcome, 0) + count
         for kind in range(len(TOKEN_KINDS)):
             self.tokens[kind] += other.tokens[kind]
             self.unknown_tokens[kind] += other.unknown_tokens[kind]
@@ -83,6 +89,13 @@ class Counters(msgspec.Struct):
                 self.slo_good = [0] * len(other.slo_good)
             for index, count in enumerate(other.slo_good):
                 self.slo_good[index] += count
+
+    def count_calls(self, marks: Marks) -> None:
+        """Count the tool calls of an answer by what its workload has found of them."""
+        for outcome in CALL_OUTCOMES:
+            count = marks.get(f"call_{outcome}")
+            if isinstance(count, int):
+                self.calls[outcome] = self.calls.get(outcome, 0) + count
 
     @property
     def sent(self) -> int:
@@ -98,5 +111,5 @@ class Counters(msgspec.Struct):
 _SUMMED = tuple(
     name
     for name in Counters.__struct_fields__
-    if name not in ("stage", "workload", "failures", "tokens", "unknown_tokens", "slo_good")
+    if name not in ("stage", "workload", "calls", "failures", "tokens", "unknown_tokens", "slo_good")
 )

@@ -159,6 +159,8 @@ class Recorder:
         counters.chunks += len(stamps)
         counters.reads += m.reads
         counters.tool_calls += m.tool_calls
+        if m.tool_calls and m.marks is not None:
+            counters.count_calls(m.marks)
         if m.turn == 0 and "+" not in m.session:
             counters.sessions += 1
         counters.reconnects += m.reconnects

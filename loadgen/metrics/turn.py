@@ -4,7 +4,7 @@ Every stamp is `time.monotonic_ns()` of the worker. Derived figures (TTFT, TPOT,
 so that each is computed in one place.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct, field
 
@@ -23,6 +23,20 @@ Outcome = Literal[
     "invalid_response",
     "cancelled",
 ]
+
+# What a workload may find of a tool call, in the order of what can go wrong first; in its marks they are call_NAME.
+CALL_OUTCOMES: Final = (
+    "cut_off",
+    "malformed",
+    "unknown_tool",
+    "invalid",
+    "wrong_tool",
+    "repeated",
+    "extra",
+    "wrong_arguments",
+    "right",
+    "valid",
+)
 
 
 class TurnMeasurement(Struct):

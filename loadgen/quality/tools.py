@@ -7,10 +7,10 @@ right arguments. Intervals are by session, sub-agents counted with theirs. docs/
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
 
 from loadgen.metrics.record import Record
 from loadgen.metrics.summary import Quality
+from loadgen.metrics.turn import CALL_OUTCOMES
 from loadgen.quality.sessions import change, figure, root, share_of
 from loadgen.quality.tool_overhead import overhead
 from loadgen.stats.interval import Interval
@@ -20,7 +20,6 @@ _Rate = tuple[tuple[str, ...], tuple[str, ...]]
 
 _VALID = ("wrong_tool", "repeated", "extra", "wrong_arguments", "right", "valid")
 _PARSED = ("unknown_tool", "invalid", *_VALID)
-_OUTCOMES: Final = ("cut_off", "malformed", *_PARSED)
 # What is counted, and of what. A call cut off at the token limit is in no base: it is neither sound nor a mistake.
 _RATES: Mapping[str, _Rate] = {
     "calls_parsed": (_PARSED, ("malformed", *_PARSED)),
@@ -32,7 +31,7 @@ _RATES: Mapping[str, _Rate] = {
     "calls_invalid": (("invalid",), _PARSED),
     "calls_needless": (("repeated", "extra"), ("wrong_tool", "repeated", "extra", "wrong_arguments", "right")),
     "calls_repeated": (("repeated",), ("wrong_tool", "repeated", "extra", "wrong_arguments", "right")),
-    "calls_cut_off": (("cut_off",), _OUTCOMES),
+    "calls_cut_off": (("cut_off",), CALL_OUTCOMES),
 }
 _FAULTS = ("timeout", "error", "empty", "malformed", "flood")
 
@@ -59,7 +58,7 @@ def figures(turns: Sequence[Record]) -> dict[str, Quality]:
 
 def _tables(turns: Sequence[Record]) -> dict[str, Quality]:
     found: dict[str, Quality] = {}
-    totals = {name: sum(_count(turn, f"call_{name}") for turn in turns) for name in _OUTCOMES}
+    totals = {name: sum(_count(turn, f"call_{name}") for turn in turns) for name in CALL_OUTCOMES}
     if calls := sum(totals.values()):
         rows: list[list[_Cell]] = [[name, count, count / calls] for name, count in totals.items()]
         found["calls"] = Quality(columns=["outcome", "calls", "share"], rows=rows)

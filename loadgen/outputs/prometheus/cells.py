@@ -12,7 +12,7 @@ from loadgen.metrics.counters import TOKEN_KINDS, Counters
 from loadgen.metrics.histogram import Histogram
 from loadgen.metrics.plan import RunPlan
 from loadgen.metrics.snapshot import A_TOKEN_NS, Metric, TurnMetric
-from loadgen.metrics.turn import Outcome
+from loadgen.metrics.turn import CALL_OUTCOMES, Outcome
 from loadgen.outputs.prometheus.buckets import DURATIONS, GAPS, TOKENS
 from loadgen.outputs.prometheus.text import Family, bucket_heads, labels, number, sample
 
@@ -141,11 +141,8 @@ class Cells:
             Family(
                 "tool_calls",
                 "counter",
-                "Tool calls in replies.",
-                [
-                    sample("tool_calls_total", f'{self._inside[cell]},outcome="unjudged"', of.tool_calls)
-                    for cell, of in by_cell.items()
-                ],
+                "Tool calls in replies, by what their workload found of them.",
+                self._calls(by_cell),
             ),
             *self._cost(by_cell, total),
             *self._good(by_cell),
@@ -158,6 +155,17 @@ class Cells:
             inside = self._inside[cell]
             lines += [
                 sample("requests_total", f'{inside},outcome="{outcome}"', count) for outcome, count in counts.items()
+            ]
+        return lines
+
+    def _calls(self, by_cell: Mapping[_Cell, Counters]) -> list[bytes]:
+        lines: list[bytes] = []
+        for cell, of in by_cell.items():
+            counts = {outcome: of.calls.get(outcome, 0) for outcome in CALL_OUTCOMES}
+            counts["unjudged"] = of.tool_calls - sum(counts.values())
+            inside = self._inside[cell]
+            lines += [
+                sample("tool_calls_total", f'{inside},outcome="{outcome}"', count) for outcome, count in counts.items()
             ]
         return lines
 

@@ -31,7 +31,10 @@ _QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What stays the same for a run. start_unix_s: its start, Unix time. currency: of its prices, None for none."""
+    """What stays the same for a run. start_unix_s: its start, Unix time. currency: of its prices, None for none.
+
+    budget_usd: where the scenario has one.
+    """
 
     run_id: str
     scenario: str
@@ -44,6 +47,7 @@ class Subject(msgspec.Struct, frozen=True):
     slos: tuple[Slo, ...]
     currency: str | None
     usd_per_hour: float | None
+    budget_usd: float | None = None
 
     @property
     def labels(self) -> dict[str, str]:
@@ -87,6 +91,7 @@ class RunGauges:
             self._one("target_rate", "Sessions a second that the schedule asks for.", None if closed else level),
             self._one("target_users", "Sessions at a time that the schedule asks for.", level if closed else None),
             self._one("hardware_usd_per_hour", "What the target's own hardware costs.", subject.usd_per_hour),
+            self._one("budget_usd", "What the scenario lets the run spend.", subject.budget_usd),
             self._stages(aggregate, now_s, outcome),
             *self._workers(aggregate),
             self._one("generator_valid", "The certificate so far.", _valid(aggregate, outcome)),
@@ -94,6 +99,11 @@ class RunGauges:
             *self._limits(),
             self._all("run_info", "The run.", [(info, 1)]),
             self._one("run_start_timestamp_seconds", "When the load began, Unix time.", subject.start_unix_s),
+            self._one(
+                "run_planned_end_timestamp_seconds",
+                "When the load is to end by its schedule, Unix time.",
+                subject.start_unix_s + subject.schedule.total_s,
+            ),
             self._one(
                 "run_end_timestamp_seconds",
                 "When the run ended, Unix time.",

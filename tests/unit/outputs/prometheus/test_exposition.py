@@ -11,6 +11,7 @@ from loadgen.arrivals import Schedule
 from loadgen.metrics.cost import Meter
 from loadgen.metrics.goodput import turn_limits
 from loadgen.metrics.summarize import summarize
+from loadgen.metrics.turn import CALL_OUTCOMES
 from loadgen.outputs.prometheus.buckets import DURATIONS, GAPS, TOKENS
 from loadgen.outputs.run_folder import RunFolder
 from loadgen.prices.model import FlatPrices
@@ -87,6 +88,22 @@ def test_tokens_that_the_server_never_said_have_no_series() -> None:
     assert series.total("tokens_total", type="reasoning") == 0
     assert series.named("tokens_total", type="reasoning") != []
     assert series.total("tokens_unknown_requests_total", type="cached_input") == 2
+
+
+def test_tool_calls_are_counted_by_what_their_workload_found_and_the_rest_is_unjudged() -> None:
+    judged = turn(tool_calls=4, marks={"call_right": 2, "call_malformed": 1, "call_nonsense": 1, "calls": 4})
+    series = shown(judged, turn(tool_calls=3), turn(marks={"call_right": 1}))
+    found = {labels["outcome"]: count for labels, count in series.named("tool_calls_total", workload="chat") if count}
+    assert found == {"right": 2, "malformed": 1, "unjudged": 4}
+    assert {labels["outcome"] for labels, _ in series.named("tool_calls_total")} == {*CALL_OUTCOMES, "unjudged"}
+
+
+def test_the_budget_is_there_where_there_is_one_and_the_end_as_planned() -> None:
+    assert shown().named("budget_usd") == []
+    series = shown(budget_usd=5.0)
+    assert series.total("budget_usd") == 5
+    planned = SUBJECT.start_unix_s + PLAN.stages[-1].end_s
+    assert series.total("run_planned_end_timestamp_seconds") == pytest.approx(planned)
 
 
 def test_what_nobody_knows_has_no_series() -> None:
@@ -191,7 +208,14 @@ def test_every_series_is_documented_and_every_documented_one_is_there() -> None:
     plan = msgspec.structs.replace(PLAN, limits=turn_limits(slos, names, PLAN.workloads))
     tool = turn(tool_wait_ns=1000)
     exposition, _ = exposed(
-        *[turn() for _ in range(10)], tool, plan=plan, meter=priced(), currency="USD", slos=slos, usd_per_hour=2.0
+        *[turn() for _ in range(10)],
+        tool,
+        plan=plan,
+        meter=priced(),
+        currency="USD",
+        slos=slos,
+        usd_per_hour=2.0,
+        budget_usd=5.0,
     )
     closed = Schedule("closed", SUBJECT.schedule.stages)
     texts = (exposition.text(30.0), exposition.text(100.0, OUTCOME), exposed(schedule=closed)[0].text(20.0))

@@ -3,15 +3,18 @@
 import json
 import time
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from loadgen.client.reply import Reply, ToolCall
 from loadgen.marks import Marks
+from loadgen.metrics.turn import CALL_OUTCOMES
 from loadgen.workloads.base import Turn
 from loadgen.workloads.tools.agent import AgentSession, BareSession
+from loadgen.workloads.tools.calls import Amiss
 from loadgen.workloads.tools.faults import FLOOD_BYTES
+from loadgen.workloads.tools.plan import CallOutcome
 from tests.support.agents import DONE, Model, agent, agents, calling, play
 from tests.support.messages import whole
 
@@ -37,6 +40,10 @@ def _answer(session: AgentSession, *calls: tuple[str, Any], **changes: Any) -> t
     _first(session)
     marks, turn = _then(session, calling(*calls, **changes))
     return marks, _read(turn)
+
+
+def test_what_a_call_can_be_is_what_the_metrics_count() -> None:
+    assert set(CALL_OUTCOMES) == {*get_args(Amiss), *get_args(CallOutcome)}
 
 
 _GET: tuple[str, Any] = ("get_customer", {"customer_id": "C-1"})
