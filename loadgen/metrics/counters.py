@@ -6,7 +6,8 @@ as an unknown part and never as 0.
 
 import msgspec
 
-from loadgen.metrics.turn import CALL_OUTCOMES, Marks
+from loadgen.marks import Marks
+from loadgen.metrics.turn import CALL_OUTCOMES
 
 # The order of every per-kind list of token counts.
 TOKEN_KINDS = ("input", "output", "cached_input", "reasoning")
