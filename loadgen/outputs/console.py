@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
@@ -19,7 +20,17 @@ from rich.text import Text
 from loadgen.metrics.histogram import Dist
 from loadgen.metrics.live import LiveView
 from loadgen.metrics.plan import RunPlan
-from loadgen.metrics.summary import Cost, Generator, Latency, SloResult, Summary, Tokens, Verdict, WorkloadSummary
+from loadgen.metrics.summary import (
+    Cost,
+    Generator,
+    Latency,
+    Quality,
+    SloResult,
+    Summary,
+    Tokens,
+    Verdict,
+    WorkloadSummary,
+)
 
 PLAIN_EVERY_S = 5.0
 NOT_MEASURED = "–"
@@ -116,6 +127,9 @@ def print_summary(summary: Summary, console: Console, folder: Path | None = None
         console.print(
             f"Retries: {retries}, within the turns above; latency runs from their intended times", style="yellow"
         )
+    for name, workload in summary.workloads.items():
+        if rows := quality_rows(workload):
+            console.print(_quality_table(name, rows))
     for line in (*_size_lines(summary.tokens), *_cost_lines(summary.cost)):
         console.print(line, markup=False, highlight=False)
     for line in _certificate_lines(summary):
@@ -160,6 +174,36 @@ def _latency_table(summary: Summary) -> Table:
     for name, part in parts_of(summary):
         for row, (label, dist) in enumerate(dists(part.latency)):
             table.add_row(escape(name) if row == 0 else "", label, *_cells(dist))
+    return table
+
+
+QUALITY_COLUMNS = ("value", "interval", "n")
+
+
+def quality_rows(part: WorkloadSummary) -> list[tuple[str, str, str, str]]:
+    """What a workload alone measures, figure by figure: name, value, interval and n. Tables are left to the report."""
+    rows = []
+    for name, one in part.quality.items():
+        if one.columns is not msgspec.UNSET:
+            continue
+        unit, n = one.unit or None, NOT_MEASURED if one.n is msgspec.UNSET else f"{one.n:,}"
+        value, low, high = (in_unit(None if found is msgspec.UNSET else found, unit) for found in _bounds(one))
+        between = NOT_MEASURED if low == high == NOT_MEASURED else f"{low} to {high}"
+        rows.append((name.replace("_", " "), value, between, n))
+    return rows
+
+
+def _bounds(one: Quality) -> tuple[float | msgspec.UnsetType | None, ...]:
+    return one.value, one.ci_low, one.ci_high
+
+
+def _quality_table(name: str, rows: Iterable[tuple[str, ...]]) -> Table:
+    table = Table(box=None, padding=(0, 1), title=f"Quality of {escape(name)}", title_justify="left")
+    table.add_column("", overflow="fold", max_width=32)
+    for header in QUALITY_COLUMNS:
+        table.add_column(header, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
@@ -300,10 +344,16 @@ def in_unit(value: float | None, unit: str | None) -> str:
     if unit == "s":
         return duration(value) if value >= 0 else f"-{duration(-value)}"
     if unit == "share":
+        if 0 < abs(value) < 1e-5:
+            return "<0.001%"
         # Two decimals tell 99.95% from 100%; a small error rate needs its own digits.
         return f"{100 * value:.3g}%" if abs(value) < 0.01 else f"{value:.2%}"
     if unit == "1/s":
         return f"{number(value)}/s"
+    if unit == "difference of shares":
+        return f"{100 * value:+.1f} points"
+    if unit == "tokens":
+        return f"{number(value)} tokens"
     return f"{money(value)} {unit or ''}".rstrip()
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from loadgen.metrics.histogram import Dist
-from loadgen.metrics.summary import Cost, Generator, SloResult, Summary
+from loadgen.metrics.summary import Cost, Generator, SloResult, Summary, WorkloadSummary
 from loadgen.outputs.console import (
     NOT_MEASURED,
+    QUALITY_COLUMNS,
     beside,
     counts,
     dists,
@@ -22,6 +23,7 @@ from loadgen.outputs.console import (
     number,
     parts_of,
     percent,
+    quality_rows,
     rate,
     total,
     workers,
@@ -46,6 +48,7 @@ def markdown_report(material: Material) -> str:
         _slo_table(summary.verdict.slos),
         _latency_tables(summary),
         _request_table(summary),
+        *map(_quality_table, list(summary.workloads.items())[:_MOST_WORKLOADS]),
         _cost_table(summary.cost),
         _generator_lines(summary.generator),
         _note_lines([*summary.verdict.notes, *summary.run.notes]),
@@ -163,6 +166,12 @@ def _request_table(summary: Summary) -> list[str]:
     if summary.requests.errors:
         lines += ["", f"Failed: {code(counts(summary.requests.errors))}"]
     return lines
+
+
+def _quality_table(workload: tuple[str, WorkloadSummary]) -> list[str]:
+    name, part = workload
+    rows = quality_rows(part)
+    return _table((f"quality of {code(name, in_table=True)}", *QUALITY_COLUMNS), "lrrr", rows) if rows else []
 
 
 def _cost_table(cost: Cost) -> list[str]:

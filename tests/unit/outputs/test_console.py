@@ -11,8 +11,8 @@ from loadgen.metrics.aggregate import Aggregate
 from loadgen.metrics.live import LiveView
 from loadgen.metrics.snapshot import Gauges
 from loadgen.metrics.summarize import summarize
-from loadgen.metrics.summary import SloResult, Verdict
-from loadgen.outputs.console import LiveConsole, duration, number, print_summary
+from loadgen.metrics.summary import Quality, SloResult, Verdict
+from loadgen.outputs.console import LiveConsole, duration, number, print_summary, quality_rows
 from tests.unit.metrics.making import PLAN, RUN, new_recorder, snap, summary_of, turn
 
 
@@ -142,3 +142,25 @@ def test_a_verdict_is_a_table_with_the_reasons_below() -> None:
         "error_rate < 1%: needs about 300 more turns",
         "Note: the queue grew",
     ]
+
+
+def test_what_a_workload_alone_measures_is_shown_with_its_interval() -> None:
+    summary = summary_of(turn(20))
+    (name, part), *_ = summary.workloads.items()
+    quality = {
+        "task_done": Quality(value=0.5, ci_low=0.25, ci_high=0.75, n=16, unit="share"),
+        "done_change": Quality(value=-0.125, ci_low=None, ci_high=None, n=16, unit="difference of shares"),
+        "wrong": Quality(value=0.01, ci_low=1e-12, ci_high=0.5, n=9, unit="share"),
+        "by_task": Quality(columns=["task"], rows=[["a"]]),
+    }
+    rows = quality_rows(msgspec.structs.replace(part, quality=quality))
+    assert rows == [
+        ("task done", "50.00%", "25.00% to 75.00%", "16"),
+        ("done change", "-12.5 points", "–", "16"),
+        ("wrong", "1.00%", "<0.001% to 50.00%", "9"),
+    ]
+    shown, text = console()
+    with_quality = {name: msgspec.structs.replace(part, quality=quality)}
+    print_summary(msgspec.structs.replace(summary, workloads=with_quality), shown)
+    assert f"Quality of {name}" in text.getvalue()
+    assert "25.00% to 75.00%" in text.getvalue()
