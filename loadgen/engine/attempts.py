@@ -14,7 +14,7 @@ from loadgen.client.interpret import Interpreted, interpret
 from loadgen.client.retry_after import retry_after_s
 from loadgen.client.transport import Transport
 from loadgen.engine.clock import Clock
-from loadgen.scenario.model import Retry
+from loadgen.scenario.request import Retry
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from loadgen.client.exchange import Limits
 from loadgen.client.http11 import Http11Transport
 from loadgen.client.transport import Transport
 from loadgen.errors import UsageError
-from loadgen.scenario.model import Target, Timeouts
+from loadgen.scenario.target import Target, Timeouts
 
 
 def limits_of(timeouts: Timeouts, *, stream: bool) -> Limits:

@@ -24,7 +24,7 @@ from loadgen.metrics.cost import Purse
 from loadgen.metrics.recorder import Recorder
 from loadgen.metrics.snapshot import Gauges
 from loadgen.metrics.turn import Outcome
-from loadgen.scenario.model import Retry
+from loadgen.scenario.request import Retry
 from loadgen.workloads.base import PreparedSession, ScoredSession, Session, Turn, WorkingSession, Workload
 
 

@@ -12,7 +12,7 @@ from loadgen.client.reply import Reply
 from loadgen.engine.attempts import Performed
 from loadgen.metrics.cost import Reserve
 from loadgen.metrics.turn import TurnMeasurement
-from loadgen.scenario.model import RequestOptions
+from loadgen.scenario.request import RequestOptions
 from loadgen.workloads.base import Turn
 
 

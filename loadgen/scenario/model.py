@@ -5,11 +5,9 @@ YAML, and nothing of HTTP beyond the shape of a URL. What a workload kind adds s
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -32,77 +30,14 @@ from loadgen.scenario.long_context import LongContextSpec
 from loadgen.scenario.quantities import parse_number, shown
 from loadgen.scenario.reasoning import ReasoningSpec
 from loadgen.scenario.records import Records, RecordsSpec
+from loadgen.scenario.request import RequestOptions
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 from loadgen.scenario.slos import Slo
 from loadgen.scenario.stated import SloSpec, slo_problems
+from loadgen.scenario.target import Target
 from loadgen.scenario.tools import ToolsSpec
 
 SHIPPED_CORPORA = ("python-docs", "python-source")
-
-# Not what users may set through extra_body: the measurement relies on knowing these.
-_OWN_BODY_KEYS = {
-    "model": "target.model",
-    "messages": "workloads",
-    "prompt": "workloads",
-    "stream": "request.stream",
-}
-
-# The outcomes that another attempt may mend; a single status (`http_503`) may be named beside them.
-RETRIED_OUTCOMES = (
-    "http_429",
-    "http_4xx",
-    "http_5xx",
-    "connect",
-    "tls",
-    "timeout",
-    "stream_error",
-    "truncated",
-    "invalid_response",
-)
-_STATUS_NAME = re.compile(r"http_[45][0-9][0-9]")
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-
-def _base_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # only asked for: a wrong port raises
-    except ValueError as error:
-        # Python's words may quote a part of a password; these are known not to.
-        why = f" ({error})" if "out of range" in str(error) else ""
-        raise ValueError(f"not a URL{why}; accepted: http://HOST:PORT/v1 or https://...") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("not a base URL; accepted: http://HOST:PORT/v1 or https://...")
-    if parts.query or parts.fragment:
-        raise ValueError("a base URL has no ?query and no #fragment; accepted: http://HOST:PORT/v1")
-    path = parts.path.rstrip("/") or "/v1"
-    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
-
-
-def _proxy(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError("no URL of a proxy; accepted: http://[USER:PASSWORD@]HOST:PORT or https://...")
-    return url
-
-
-def _headers(headers: dict[str, str]) -> dict[str, str]:
-    # Values are secrets more often than not, so they are never shown.
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no header name; accepted: letters, digits and -")
-        if any(character in value for character in "\r\n\0"):
-            raise ValueError(f"the value of header {name!r} has a line break; accepted: one line of text")
-    return headers
-
-
-def _as_total(value: Any) -> Any:
-    return value if isinstance(value, Mapping | Part) else {"total": value}
 
 
 class Ramp(NamedTuple):
@@ -130,108 +65,6 @@ def _whole(level: Ramp) -> Ramp:
 
 
 Level = Annotated[Ramp, BeforeValidator(_as_ramp)]
-
-
-class Timeouts(Part):
-    """When a turn is given up. One duration in the file is the whole turn's.
-
-    connect_s: for the connection, TLS included. first_output_s: from the send to the first output. idle_s: between
-    two reads of a stream. total_s: for the whole turn. None: not limited by itself.
-    """
-
-    connect_s: PositiveSeconds = Field(default=10.0, alias="connect")
-    first_output_s: PositiveSeconds | None = Field(default=None, alias="first_output")
-    idle_s: PositiveSeconds | None = Field(default=None, alias="idle")
-    total_s: PositiveSeconds = Field(default=600.0, alias="total")
-
-
-class Target(Part):
-    """Who is asked, and by which client. Without a base URL, the embedded simulator.
-
-    transport: auto takes http11, and aiohttp where there is a proxy, which http11 can't go through.
-    """
-
-    base_url: Annotated[str, AfterValidator(_base_url)] | None = Field(default=None, repr=False)
-    model: Text = "auto"
-    dialect: Literal["auto", "openai", "deepseek", "vllm", "sglang", "llamacpp"] = "auto"
-    api_key_env: Text = "OPENAI_API_KEY"
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default_factory=dict, repr=False)
-    timeout: Annotated[Timeouts, BeforeValidator(_as_total)] = Field(default_factory=Timeouts)
-    ca_file: Text | None = None
-    transport: Literal["auto", "http11", "aiohttp"] = "auto"
-    proxy: Annotated[str, AfterValidator(_proxy)] | None = Field(default=None, repr=False)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Target":
-        if self.proxy is not None and self.transport == "http11":
-            what = "http11 goes through no proxy; accepted: auto, aiohttp"
-            refuse("target", [Problem(("transport",), what)])
-        return self
-
-    @property
-    def measured_by(self) -> Literal["http11", "aiohttp"]:
-        """The transport that `transport` comes to."""
-        if self.transport == "auto":
-            return "http11" if self.proxy is None else "aiohttp"
-        return self.transport
-
-
-def _retried(name: str) -> str:
-    if name not in RETRIED_OUTCOMES and not _STATUS_NAME.fullmatch(name):
-        accepted = ", ".join(RETRIED_OUTCOMES)
-        raise ValueError(f"{name!r} is nothing to retry on; accepted: a status such as http_503, or {accepted}")
-    return name
-
-
-class Retry(Part):
-    """When a failed turn is sent again, and after how long. One attempt, the default, is no retry.
-
-    on: outcome classes, or single statuses (`http_503`). The wait before attempt n + 1 is backoff_s * factor^(n - 1),
-    made shorter at random by up to the share `jitter`; a server's Retry-After takes its place. max_wait_s bounds the
-    backoff; a Retry-After beyond it is not waited for, and the turn has failed.
-    """
-
-    attempts: Annotated[Count, Field(ge=1, le=100)] = 1
-    on: Annotated[tuple[Annotated[str, AfterValidator(_retried)], ...], BeforeValidator(some)] = (
-        "http_429",
-        "http_503",
-    )
-    backoff_s: Seconds = Field(default=1.0, alias="backoff")
-    factor: Annotated[Number, Field(ge=1, le=100)] = 2.0
-    max_wait_s: Seconds = Field(default=60.0, alias="max_wait")
-    jitter: Annotated[Number, Field(ge=0, le=1)] = 0.25
-    retry_after: Flag = True
-
-
-def _body_keys(body: dict[str, Any]) -> dict[str, Any]:
-    for key, place in _OWN_BODY_KEYS.items():
-        if key in body:
-            raise ValueError(f"{key!r} can't be set here; accepted: any other key of the request ({key!r} is {place})")
-    try:
-        json.dumps(body, allow_nan=False)
-    except (TypeError, ValueError):
-        # YAML reads 2026-01-31 as a date and .inf as a number; no request can carry them.
-        raise ValueError("holds a value that JSON has no word for; accepted: JSON values, dates in quotes") from None
-    return body
-
-
-class RequestOptions(Part):
-    """What every request says beside its messages. `extra_body` is merged into the body last.
-
-    api: chat messages, or their texts joined to the prompt of /completions. force_output_tokens: answers exactly as
-    long as their limit, where the server's dialect can. strict_tools: tool definitions are marked strict.
-    send_reasoning: whether a live answer's reasoning goes back into the history; auto leaves it to the dialect.
-    """
-
-    api: Literal["chat", "completions"] = "chat"
-    stream: Flag = True
-    max_tokens: PositiveCount | None = None
-    temperature: Annotated[Number, Field(ge=0)] | None = None
-    force_output_tokens: Flag = False
-    strict_tools: Flag = False
-    send_reasoning: Literal["auto", "never", "always"] = "auto"
-    extra_body: Annotated[dict[str, Any], AfterValidator(_body_keys)] = Field(default_factory=dict)
-    retry: Retry = Field(default_factory=Retry)
 
 
 class Prefix(Part):

@@ -11,7 +11,7 @@ from loadgen.client.interpret import Interpreted
 from loadgen.client.reply import Reply, Usage
 from loadgen.engine.attempts import is_retried, wait_s
 from loadgen.metrics.turn import Outcome
-from loadgen.scenario.model import Retry
+from loadgen.scenario.request import Retry
 from tests.support.command import open_load
 from tests.support.recording_server import RecordingServer
 from tests.unit.engine.running import Heard, Worker, run_to_the_end, scenario_of, soon, until

@@ -12,7 +12,8 @@ from loadgen.client.exchange import Exchange, Limits
 from loadgen.client.interpret import Interpreted
 from loadgen.client.reply import Reply, ToolCall
 from loadgen.engine.turns import TurnMaker, request_template, sends_reasoning
-from loadgen.scenario.model import ReplaySpec, RequestOptions
+from loadgen.scenario.model import ReplaySpec
+from loadgen.scenario.request import RequestOptions
 from loadgen.workloads.replay import ReplayWorkload
 
 SMALL = Path(__file__).parents[2] / "data" / "agentic_small.jsonl"
