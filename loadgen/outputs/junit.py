@@ -7,6 +7,7 @@ can be told from a regression. An SLO that was not judged is *skipped*, which on
 Written for the format that Jenkins publishes as junit-10.xsd, which GitLab, GitHub's actions and Azure read too.
 """
 
+from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -21,7 +22,12 @@ _RUN_PROPERTIES = ("id", "scenario", "seed", "target", "model", "dialect", "tran
 
 def junit_report(material: Material) -> str:
     """The text of junit.xml."""
-    summary = material.summary
+    suite = suite_of(material.summary)
+    return document([suite], material.summary.run.duration_s)
+
+
+def suite_of(summary: Summary) -> ET.Element:
+    """A run as a test suite."""
     suite = ET.Element("testsuite", name=_text(f"loadgen.{summary.run.scenario}"))
     _add_properties(suite, summary)
     cases = [_slo_case(suite, summary, slo) for slo in summary.verdict.slos]
@@ -37,8 +43,14 @@ def junit_report(material: Material) -> str:
     skipped = str(sum(case.find("skipped") is not None for case in cases))
     # Without its offset: the format has none, and readers take what has none for UTC.
     suite.attrib |= counted | {"skipped": skipped, "time": seconds, "timestamp": summary.run.started_at[:19]}
-    root = ET.Element("testsuites", {"name": "loadgen", "time": seconds, **counted})
-    root.append(suite)
+    return suite
+
+
+def document(suites: Sequence[ET.Element], duration_s: float) -> str:
+    """The text of a file of these suites."""
+    counted = {name: str(sum(int(suite.attrib[name]) for suite in suites)) for name in ("tests", "failures", "errors")}
+    root = ET.Element("testsuites", {"name": "loadgen", "time": f"{duration_s:.3f}", **counted})
+    root.extend(suites)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 

@@ -42,7 +42,7 @@ def markdown_report(material: Material) -> str:
         [f"## loadgen: {summary.verdict.outcome.upper() if summary.verdict.slos else _no_slo(summary)}"],
         [verdict_sentence(summary)],
         [_subject(summary)],
-        _slo_table(summary.verdict.slos),
+        slo_table(summary.verdict.slos),
         _latency_tables(summary),
         _request_table(summary),
         _cost_table(summary.cost),
@@ -103,7 +103,8 @@ def _subject(summary: Summary) -> str:
     )
 
 
-def _slo_table(slos: Sequence[SloResult]) -> list[str]:
+def slo_table(slos: Sequence[SloResult]) -> list[str]:
+    """A line a SLO; no lines for none."""
     rows = (
         (
             code(slo.expression, in_table=True),
@@ -115,7 +116,7 @@ def _slo_table(slos: Sequence[SloResult]) -> list[str]:
         )
         for slo in slos
     )
-    return _table(("SLO", "outcome", "estimate", "interval", "n", "remark"), "llrrrl", rows)
+    return table(("SLO", "outcome", "estimate", "interval", "n", "remark"), "llrrrl", rows)
 
 
 def _latency_tables(summary: Summary) -> list[str]:
@@ -127,7 +128,7 @@ def _latency_tables(summary: Summary) -> list[str]:
             named = code(name, in_table=True)
             rows.append((f"TTFT {named}", *_cells(part.latency.ttft_s)))
             rows.append((f"E2E {named}", *_cells(part.latency.e2e_s)))
-    return _table(columns, "lrrrrrr", rows)
+    return table(columns, "lrrrrrr", rows)
 
 
 def _cells(dist: Dist | None) -> tuple[str, ...]:
@@ -156,7 +157,7 @@ def _request_table(summary: Summary) -> list[str]:
         )
         for name, part in shown
     )
-    lines = _table(columns, "lrrrrrrrrr", rows)
+    lines = table(columns, "lrrrrrrrrr", rows)
     if left := len(parts) - len(shown):
         lines += ["", f"Workloads that are not shown: {left}."]
     if summary.requests.errors:
@@ -175,7 +176,7 @@ def _cost_table(cost: Cost) -> list[str]:
         hardware = cost.hardware
         each = (money(hardware.per_1k_requests), money(hardware.per_1m_output_tokens))
         rows.append(("USD by hardware", money(hardware.total), *each))
-    return _table(("cost", "total", "per 1,000 requests", "per million output tokens"), "lrrr", rows)
+    return table(("cost", "total", "per 1,000 requests", "per million output tokens"), "lrrr", rows)
 
 
 def _generator_lines(generator: Generator) -> list[str]:
@@ -204,7 +205,7 @@ def _some(lines: Sequence[str]) -> Iterator[str]:
         yield f"and {len(lines) - _MOST_NOTES} more, in summary.json"
 
 
-def _table(columns: Sequence[str], sides: str, rows: Iterable[Sequence[str]]) -> list[str]:
+def table(columns: Sequence[str], sides: str, rows: Iterable[Sequence[str]]) -> list[str]:
     """A pipe table, `l` and `r` naming each column's side; no lines for no rows."""
     written = [_row(row) for row in rows]
     rule = _row(["---:" if side == "r" else "---" for side in sides])
