@@ -32,6 +32,7 @@ from loadgen.scenario.quantities import parse_number, shown
 from loadgen.scenario.records import Records, RecordsSpec
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 from loadgen.scenario.slos import Slo
+from loadgen.scenario.soak import SoakSpec
 from loadgen.scenario.stated import SloSpec, slo_problems
 from loadgen.scenario.tools import ToolsSpec
 
@@ -422,11 +423,20 @@ def _budget_problems(prices: Prices | None, hardware: Hardware | None) -> Iterab
         yield Problem(("budget",), what)
 
 
+def _soak_problems(soak: SoakSpec, workloads: Iterable[Any]) -> Iterable[Problem]:
+    """A soak's tool tasks are those of a workload that is there."""
+    agents = [spec.name for spec in workloads if isinstance(spec, ToolsSpec) and spec.bfcl is None]
+    name = soak.tools.workload
+    if name is not None and name not in agents:
+        accepted = ", ".join(agents) or "none here, remove it"
+        yield Problem(("soak", "tools", "workload"), f"{name!r} is no workload of agents with tools; accepted: {accepted}")
+
+
 class Scenario(Part):
     """Everything a run is told. Same scenario and same seed, same plan.
 
     prices: the list itself, whatever the file named. calibrate: `auto` asks the target, `off` takes the usual ratio,
-    anything else is the path of a tokenizer's file.
+    anything else is the path of a tokenizer's file. soak: how `loadgen soak` probes; a run takes no notice of it.
     """
 
     name: RunLabel
@@ -441,6 +451,7 @@ class Scenario(Part):
     budget: Budget | None = None
     calibrate: Text = "auto"
     records: RecordsSpec = Field(default_factory=Records)
+    soak: SoakSpec | None = None
     seed: Count = 1
 
     @model_validator(mode="after")
@@ -451,6 +462,8 @@ class Scenario(Part):
             problems.append(Problem(("load", "arrivals"), what))
         if self.budget is not None:
             problems.extend(_budget_problems(self.prices, self.hardware))
+        if self.soak is not None:
+            problems.extend(_soak_problems(self.soak, self.workloads))
         problems.extend(
             Problem(("slos", index), what)
             for index, what in slo_problems(
