@@ -16,6 +16,7 @@ import click
 from loadgen import __version__
 from loadgen.comparison.command import compare
 from loadgen.errors import ExitCode, LoadgenError, UsageError
+from loadgen.history.command import history
 from loadgen.outputs.command import report
 from loadgen.simulator.command import simulate, simulator_arguments
 from loadgen.sweep.command import sweep
@@ -228,6 +229,7 @@ def trace(path: Path, format_name: str, as_json: bool) -> None:
 cli.add_command(sweep)
 cli.add_command(report)
 cli.add_command(compare)
+cli.add_command(history)
 cli.add_command(simulate)
 
 

@@ -27,7 +27,17 @@ _FORBIDDEN = {
     "sweep": (*_LOCUST, "loadgen.engine", "loadgen.client", "loadgen.workloads", "loadgen.cli"),
     "sweep/search.py": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads", "loadgen.metrics", "loadgen.scenario"),
     "comparison": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.supervisor", "loadgen.cli"),
+    "history": (
+        *_LOCUST,
+        *_HTTP,
+        "loadgen.engine",
+        "loadgen.workloads",
+        "loadgen.supervisor",
+        "loadgen.soak",
+        "loadgen.cli",
+    ),
     "outputs/html": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.sweep", "plotly"),
+    "suite": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.cli"),
     "supervisor.py": ("locust", "gevent", "loadgen.engine", "loadgen.client"),
 }
 # All of ours that the simulator may know, a timer among it: a server that shared the client's parser would share its

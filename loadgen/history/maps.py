@@ -1,0 +1,95 @@
+"""Hour by day: a soak's cost, cache hits and tails as heat maps, where daily and weekly patterns are seen at once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from loadgen.history.week import DAY_S, HOUR_S, Course, Week
+from loadgen.history.words import figure, stretches
+from loadgen.outputs.html.cells import Cell, Missing
+from loadgen.outputs.html.figure import SECONDS_AXIS, Figure, Layout, numbers
+from loadgen.stats.clusters import F64
+
+# In the order in which they are shown; those that a soak has.
+_MAPPED: Final = ("cost.per_request", "cost.per_session", "cost.per_1m_output_tokens", "cache.hit_ratio.", "latency.")
+
+
+def mapped(week: Week) -> list[str]:
+    """The measures of a soak that have a map; none for less than a day."""
+    if week.until_s - week.soak.started_s < DAY_S:
+        return []
+    found = []
+    for start in _MAPPED:
+        for name, course in week.courses.items():
+            wanted = name == start or (start.endswith(".") and name.startswith(start))
+            if wanted and (not name.startswith("latency.") or name.endswith(".p99")) and _known(course):
+                found.append(name)
+    return found
+
+
+def _known(course: Course) -> bool:
+    return bool((~np.isnan(course.values)).any())
+
+
+def map_figure(week: Week, name: str, title: str) -> Figure:
+    """The mean of a measure's known values in each hour of each day, UTC."""
+    course = week.courses[name]
+    first = datetime.fromtimestamp(week.soak.started_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = int((week.until_s - 1 - first.timestamp()) // DAY_S) + 1
+    hours_s: F64 = first.timestamp() + np.arange(24 * days + 1, dtype=np.float64) * HOUR_S
+    cells = stretches(course, hours_s).reshape(days, 24)
+    dates = [first + timedelta(days=day) for day in range(days)]
+    columns = [f"{date:%a} {date.day} {date:%b}" for date in dates]
+    # With windows of some hours most rows would be empty.
+    hours = [hour for hour in range(24) if not np.isnan(cells[:, hour]).all()]
+    shown = cells[:, hours]
+    layout: Layout = {
+        "xaxis": {"type": "category", "title": {"text": "day"}},
+        "yaxis": {
+            "type": "category",
+            "title": {"text": "hour, UTC"},
+            "autorange": "reversed",
+            "tickvals": [f"{hour:02d}" for hour in hours if len(hours) <= 12 or hour % 3 == 0],
+        },
+        "hovermode": "closest",
+    }
+    trace = {
+        "type": "heatmap",
+        "x": columns,
+        "y": [f"{hour:02d}" for hour in hours],
+        "z": [numbers(row) for row in shown.T],
+        "text": [[_told(value, course) for value in row] for row in shown.T],
+        "hovertemplate": "%{x}, %{y}:00<br>%{text}<extra></extra>",
+        "colorscale": "@scale",
+        "colorbar": {"thickness": 12, "outlinewidth": 0, **_ticks(course.unit)},
+        "xgap": 1,
+        "ygap": 1,
+        "hoverongaps": False,
+    }
+    rows: list[list[Cell]] = [[f"{hour:02d}:00", *(_cell(value, course) for value in cells[:, hour])] for hour in hours]
+    return Figure(title, _caption(course, cells, columns), [trace], layout, ["hour, UTC", *columns], rows)
+
+
+def _ticks(unit: str) -> Layout:
+    if unit == "s":
+        return {key: value for key, value in SECONDS_AXIS.items() if key != "hoverformat"}
+    return {"tickformat": ".0%"} if unit == "ratio" else {"tickformat": "~g"}
+
+
+def _told(value: float, course: Course) -> str:
+    return figure(None if np.isnan(value) else float(value), course.name, course.unit)
+
+
+def _cell(value: float, course: Course) -> Cell:
+    return Missing("nothing was measured, or its value is not known") if np.isnan(value) else _told(value, course)
+
+
+def _caption(course: Course, cells: F64, columns: list[str]) -> str:
+    least, most = (np.unravel_index(int(find(cells)), cells.shape) for find in (np.nanargmin, np.nanargmax))
+    ends = [f"{_told(cells[at], course)} on {columns[at[0]]} at {at[1]:02d}:00" for at in (least, most)]
+    missing = int(np.isnan(cells).sum())
+    return (
+        f"Mean of {course.name} in each hour of each day, UTC: least {ends[0]}, greatest {ends[1]}. "
+        f"{missing} of {cells.size} hours have no value."
+    )
