@@ -19,6 +19,7 @@ from loadgen.errors import ExitCode, LoadgenError, UsageError
 from loadgen.history.command import history
 from loadgen.outputs.command import report
 from loadgen.simulator.command import simulate, simulator_arguments
+from loadgen.soak.command import soak
 from loadgen.sweep.command import sweep
 
 _WEB_PORT = 8089
@@ -227,6 +228,7 @@ def trace(path: Path, format_name: str, as_json: bool) -> None:
 
 
 cli.add_command(sweep)
+cli.add_command(soak)
 cli.add_command(report)
 cli.add_command(compare)
 cli.add_command(history)

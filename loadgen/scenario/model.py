@@ -429,7 +429,8 @@ def _soak_problems(soak: SoakSpec, workloads: Iterable[Any]) -> Iterable[Problem
     name = soak.tools.workload
     if name is not None and name not in agents:
         accepted = ", ".join(agents) or "none here, remove it"
-        yield Problem(("soak", "tools", "workload"), f"{name!r} is no workload of agents with tools; accepted: {accepted}")
+        what = f"{name!r} is no workload of agents with tools; accepted: {accepted}"
+        yield Problem(("soak", "tools", "workload"), what)
 
 
 class Scenario(Part):

@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from loadgen.history.model import Outcome, Probe, Soak
 from loadgen.history.store import History
@@ -18,7 +19,7 @@ from loadgen.soak.schedule import Due, is_too_late, standing
 from loadgen.soak.sending import Asking, Line, NotMeasuredError, TargetLostError
 from loadgen.soak.time import SoakTime
 
-# A target that hangs holds each probe up for as long as its timeouts: beyond so many, later ones wait and may be missed.
+# A target that hangs holds each probe up for as long as its timeouts: beyond so many, others wait and may be missed.
 _MOST_AT_ONCE = 64
 
 
@@ -79,7 +80,7 @@ class SoakRunner:
                     break
                 task = asyncio.create_task(self._make(due), name=f"{due.name} {due.window}")
                 self._tasks[number] = task
-                task.add_done_callback(lambda done, number=number: self._done(number, done))
+                task.add_done_callback(partial(self._done, number))
             await self._wait_for_the_rest(grace_s)
         finally:
             for task in list(self._tasks.values()):
@@ -176,7 +177,8 @@ class SoakRunner:
 
     async def _is_planted(self, due: Due) -> bool:
         """Wait for a re-check's time, counted from the end of its planting. False where there is nothing to check."""
-        assert due.planting is not None and due.delay_s is not None
+        assert due.planting is not None
+        assert due.delay_s is not None
         planting = self._tasks.get(due.planting)
         if planting is not None:
             await asyncio.wait({planting})
