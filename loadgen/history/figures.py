@@ -7,7 +7,7 @@ import numpy as np
 
 from loadgen.history.axes import days_since, edges_of, time_axis
 from loadgen.history.week import Course, Week, drift_of
-from loadgen.history.words import change, drift_size, drift_when, figure, level, moment, stretches
+from loadgen.history.words import change, drift_size, drift_when, figure, level, moment, named, stretches
 from loadgen.outputs.html.cells import Cell, Missing
 from loadgen.outputs.html.figure import SECONDS_AXIS, Figure, Layout, Trace, line, numbers
 from loadgen.stats.clusters import F64
@@ -15,11 +15,6 @@ from loadgen.stats.drift import Drift
 
 _COLOURS: Final = 6
 _LIFETIME: Final = "cache.lifetime_s"
-
-
-def named(week: Week) -> str:
-    """A soak as it is called beside others."""
-    return f"{week.soak.model} ({week.soak.id[-4:]})"
 
 
 def course_figure(weeks: Sequence[Week], name: str) -> Figure:

@@ -1,16 +1,18 @@
 """Hour by day: a soak's cost, cache hits and tails as heat maps, where daily and weekly patterns are seen at once."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
 
 from loadgen.history.week import DAY_S, HOUR_S, Course, Week
-from loadgen.history.words import figure, stretches
+from loadgen.history.words import figure, named, stretches
 from loadgen.outputs.html.cells import Cell, Missing
 from loadgen.outputs.html.figure import SECONDS_AXIS, Figure, Layout, numbers
 from loadgen.stats.clusters import F64
 
+_MOST_DAYS: Final = 8
 # In the order in which they are shown; those that a soak has.
 _MAPPED: Final = ("cost.per_request", "cost.per_session", "cost.per_1m_output_tokens", "cache.hit_ratio.", "latency.")
 
@@ -32,20 +34,52 @@ def _known(course: Course) -> bool:
     return bool((~np.isnan(course.values)).any())
 
 
-def map_figure(week: Week, name: str, title: str) -> Figure:
+def map_figures(weeks: Sequence[Week]) -> list[Figure]:
+    """Every map of these soaks; those of one measure beside each other, in the same colours."""
+    names = list(dict.fromkeys(name for week in weeks for name in mapped(week)))
+    ordered = [name for start in _MAPPED for name in names if name == start or name.startswith(start)]
+    figures = []
+    for name in dict.fromkeys(ordered):
+        having = [week for week in weeks if name in mapped(week)]
+        grids = [_cells(week, week.courses[name]) for week in having]
+        for week, cells in zip(having, grids, strict=True):
+            title = name if len(weeks) == 1 else f"{name}: {named(week)}"
+            figures.append(_map(week.courses[name], title, cells, _days(week), _range(week.courses[name], grids)))
+    return figures
+
+
+def _cells(week: Week, course: Course) -> F64:
+    """F64[days, 24], NaN where nothing is known."""
+    midnight_s = _midnight(week).timestamp()
+    hours_s: F64 = midnight_s + np.arange(24 * len(_days(week)) + 1, dtype=np.float64) * HOUR_S
+    return stretches(course, hours_s).reshape(-1, 24)
+
+
+def _midnight(week: Week) -> datetime:
+    start = datetime.fromtimestamp(week.soak.started_s, UTC)
+    return start.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _days(week: Week) -> list[datetime]:
+    first = _midnight(week)
+    return [first + timedelta(days=day) for day in range(int((week.until_s - 1 - first.timestamp()) // DAY_S) + 1)]
+
+
+def _range(course: Course, grids: Sequence[F64]) -> Layout:
+    """Shares have all of their scale, so that noise is not shown as a pattern."""
+    if course.unit == "ratio":
+        return {"zmin": 0, "zmax": 1}
+    return {"zmin": float(min(map(np.nanmin, grids))), "zmax": float(max(map(np.nanmax, grids)))}
+
+
+def _map(course: Course, title: str, cells: F64, dates: Sequence[datetime], scale: Layout) -> Figure:
     """The mean of a measure's known values in each hour of each day, UTC."""
-    course = week.courses[name]
-    first = datetime.fromtimestamp(week.soak.started_s, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    days = int((week.until_s - 1 - first.timestamp()) // DAY_S) + 1
-    hours_s: F64 = first.timestamp() + np.arange(24 * days + 1, dtype=np.float64) * HOUR_S
-    cells = stretches(course, hours_s).reshape(days, 24)
-    dates = [first + timedelta(days=day) for day in range(days)]
     columns = [f"{date:%a} {date.day} {date:%b}" for date in dates]
     # With windows of some hours most rows would be empty.
     hours = [hour for hour in range(24) if not np.isnan(cells[:, hour]).all()]
     shown = cells[:, hours]
     layout: Layout = {
-        "xaxis": {"type": "category", "title": {"text": "day"}},
+        "xaxis": {"type": "category", "tickangle": 0, **_day_ticks(columns)},
         "yaxis": {
             "type": "category",
             "title": {"text": "hour, UTC"},
@@ -66,9 +100,16 @@ def map_figure(week: Week, name: str, title: str) -> Figure:
         "xgap": 1,
         "ygap": 1,
         "hoverongaps": False,
+        **scale,
     }
     rows: list[list[Cell]] = [[f"{hour:02d}:00", *(_cell(value, course) for value in cells[:, hour])] for hour in hours]
     return Figure(title, _caption(course, cells, columns), [trace], layout, ["hour, UTC", *columns], rows)
+
+
+def _day_ticks(columns: Sequence[str]) -> Layout:
+    """Each day in two lines, or of many days as many as have room."""
+    shown = columns[:: -(-len(columns) // _MOST_DAYS)]
+    return {"tickvals": list(shown), "ticktext": [name.replace(" ", "<br>", 1) for name in shown]}
 
 
 def _ticks(unit: str) -> Layout:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from loadgen import __version__
-from loadgen.history.figures import course_figure, named, spread_figure
-from loadgen.history.maps import map_figure, mapped
+from loadgen.history.figures import course_figure, spread_figure
+from loadgen.history.maps import map_figures, mapped
 from loadgen.history.model import Outcome
-from loadgen.history.week import PRICE, Week, drift_of
+from loadgen.history.week import PRICE, Course, Level, Week, drift_of
 from loadgen.history.words import (
     change,
     days_in,
@@ -20,6 +20,7 @@ from loadgen.history.words import (
     interval_of,
     level,
     moment,
+    named,
     names_of,
 )
 from loadgen.outputs.html.cells import Cell, Missing, facts, table
@@ -78,7 +79,7 @@ def history_page(weeks: Sequence[Week]) -> str:
     body = [
         _drifts(weeks),
         _measures(weeks),
-        _maps(maps, alone=len(weeks) == 1) if maps else None,
+        section("maps", "Hour by day", grid(map_figures(weeks))) if maps else None,
         *(_group(weeks, *group) for group in groups),
         _probes(weeks),
         _run(weeks),
@@ -136,7 +137,7 @@ def _drift_row(week: Week, at: int) -> list[Cell]:
     unit = week.courses[drift.series].unit
     return [
         drift.series,
-        f"a {drift.kind}",
+        drift.kind,
         drift_when(drift, week.soak.started_s),
         figure(drift.before, drift.series, unit),
         figure(drift.after, drift.series, unit),
@@ -147,47 +148,60 @@ def _drift_row(week: Week, at: int) -> list[Cell]:
 
 
 def _measures(weeks: Sequence[Week]) -> Html:
-    """Every measure's level: first day, last day, peak and off-peak; the soaks in columns beside each other."""
-    headers, rows = ["measure"], []
-    for week in weeks:
-        lead = f"{named(week)}: " if len(weeks) > 1 else ""
-        levels = ["first day", "last day"] if week.days else ["median"]
-        headers += [f"{lead}{title}" for title in (*levels, "peak", "off-peak", "drift")]
-    for name in names_of(weeks):
-        rows.append([name, *(cell for week in weeks for cell in _measure_cells(week, name))])
+    """Every measure's level: of one soak by day and by price, of several side by side."""
+    if not names_of(weeks):
+        return section("measures", "Measures", el("p", "No probe has ended ok yet."))
+    shown = _of_one(weeks[0]) if len(weeks) == 1 else _beside(weeks)
     note = "Medians of windows. Whether a difference between two days is more than chance, only a drift says."
-    return (
-        section("measures", "Measures", table(headers, rows, label="Measures"), el("p", note, class_="notes"))
-        if rows
-        else section("measures", "Measures", el("p", "No probe has ended ok yet."))
-    )
+    return section("measures", "Measures", shown, el("p", note, class_="notes"))
 
 
-def _measure_cells(week: Week, name: str) -> list[Cell]:
-    course, days = week.courses.get(name), week.days
+def _of_one(week: Week) -> Html:
+    days = week.days
+    headers = ["measure", *(["first day", "last day"] if days else ["median"]), "peak", "off-peak", "drift"]
+    rows = []
+    for name, course in week.courses.items():
+        spans = [course.between(*day) for day in days] if days else [course.level()]
+        peak = week.peak(course) if name.startswith("cost.") else None
+        levels = [_level_cell(one, name, course) for one in spans]
+        by_price = ["", ""] if peak is None else [_level_cell(one, name, course) for one in peak]
+        rows.append([name, *levels, *by_price, _drift_cell(week, name)])
+    return table(headers, rows, label="Measures", words=(0, len(headers) - 1))
+
+
+def _beside(weeks: Sequence[Week]) -> Html:
+    """The soaks in columns; what has a price by the hour in peak hours and off them too."""
+    rows: list[list[Cell]] = []
+    for name in names_of(weeks):
+        rows.append([name, *(_whole_cell(week, name) for week in weeks)])
+        peaks = [week.peak(week.courses[name]) if name in week.courses else None for week in weeks]
+        if name.startswith("cost.") and any(peaks):
+            for at, when in enumerate(("in peak hours", "off-peak")):
+                cells = [
+                    _level_cell(peak[at], name, week.courses[name]) if peak else Missing("its price never changed")
+                    for week, peak in zip(weeks, peaks, strict=True)
+                ]
+                rows.append([f"{name}, {when}", *cells])
+    return table(["measure", *map(named, weeks)], rows, label="Measures")
+
+
+def _whole_cell(week: Week, name: str) -> Cell:
+    course = week.courses.get(name)
     if course is None:
-        return [Missing("this soak did not measure it")] * (5 if days else 4)
-    unmeasured = Missing("nothing was measured then")
-    spans = [course.between(*day) for day in days] if days else [course.level()]
-    cells: list[Cell] = [level(one, name, course.unit) if one.windows else unmeasured for one in spans]
-    peak = week.peak(course) if name.startswith("cost.") else None
-    if peak is None:
-        cells += ["", ""]
-    else:
-        cells += [level(one, name, course.unit) if one.windows else unmeasured for one in peak]
-    drifts = drift_of(week, name)
-    told = [f"{change(one.size, one.scale)}, {days_in(one, week.soak.started_s)}" for one in drifts]
-    return [*cells, "; ".join(told)]
+        return Missing("this soak did not measure it")
+    drift = _drift_cell(week, name)
+    cell = _level_cell(course.level(), name, course)
+    return f"{cell} (drift: {drift})" if drift and isinstance(cell, str) else cell
 
 
-def _maps(weeks: Sequence[Week], *, alone: bool) -> Html:
-    figures = [
-        map_figure(week, name, name if alone else f"{name}: {named(week)}")
-        for name in names_of(weeks)
-        for week in weeks
-        if name in mapped(week)
-    ]
-    return section("maps", "Hour by day", grid(figures))
+def _level_cell(found: Level, name: str, course: Course) -> Cell:
+    return level(found, name, course.unit) if found.windows else Missing("nothing was measured then, or it is unknown")
+
+
+def _drift_cell(week: Week, name: str) -> str:
+    return "; ".join(
+        f"{change(one.size, one.scale)}, {days_in(one, week.soak.started_s)}" for one in drift_of(week, name)
+    )
 
 
 def _group(weeks: Sequence[Week], anchor: str, title: str, start: str) -> Html:

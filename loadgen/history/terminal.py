@@ -9,7 +9,18 @@ from rich.table import Table
 
 from loadgen.history.model import Soak
 from loadgen.history.week import Week, drift_of
-from loadgen.history.words import GAP, drift_size, drift_when, figure, interval_of, level, moment, names_of, sparkline
+from loadgen.history.words import (
+    GAP,
+    drift_size,
+    drift_when,
+    figure,
+    interval_of,
+    level,
+    moment,
+    named,
+    names_of,
+    sparkline,
+)
 from loadgen.outputs.console import NOT_MEASURED
 
 _WIDTH: Final = 28
@@ -102,7 +113,7 @@ def _print_beside(weeks: Sequence[Week], console: Console) -> None:
     table = Table(box=None, padding=(0, 1), title="Side by side: medians of all windows", title_justify="left")
     table.add_column("measure", no_wrap=True, overflow="ellipsis", max_width=30)
     for week in weeks:
-        table.add_column(escape(f"{week.soak.model} ({week.soak.id[-4:]})"), justify="right", overflow="fold")
+        table.add_column(escape(named(week)), justify="right", overflow="fold")
     for name in names_of(weeks):
         table.add_row(escape(name), *(_cell(week, name) for week in weeks))
     console.print(table)

@@ -96,10 +96,14 @@ class Week:
         """How many windows have begun by what is known: up to the last probe."""
         return max((probe.window + 1 for probe in self.probes), default=0)
 
-    @property
+    @cached_property
     def until_s(self) -> float:
-        """When the last of these windows ends."""
-        return self.soak.started_s + self.windows * self.soak.every_s
+        """When the last of these windows ends, or that in which the last re-check of the cache was due."""
+        last = max((self._window_at(probe.due_s) + 1 for probe in self.probes), default=0)
+        return self.soak.started_s + max(last, self.windows) * self.soak.every_s
+
+    def _window_at(self, at_s: float) -> int:
+        return int((at_s - self.soak.started_s) // self.soak.every_s)
 
     @cached_property
     def gaps(self) -> list[Gap]:
@@ -138,14 +142,19 @@ class Week:
         return ((start, start + DAY_S), (end - DAY_S, end)) if end - start >= 2 * DAY_S else None
 
     def peak(self, course: Course) -> tuple[Level, Level] | None:
-        """A course's level in peak hours and off them, by the price of each window; None where there is but one price,
-        or none is known."""
+        """A course's level in peak hours and off them, by the price of the window in which each probe was due.
+
+        None where there is but one price, or none is known.
+        """
         prices = self.courses.get(PRICE)
         if prices is None or not (known := prices.values[~np.isnan(prices.values)]).size or known.max() <= known.min():
             return None
         dear = dict(zip(prices.windows.tolist(), (prices.values > known.min() * (1 + 1e-9)).tolist(), strict=True))
-        at = np.array([dear.get(window) for window in course.windows.tolist()], dtype=object)
-        return course.level(at == True), course.level(at == False)  # noqa: E712 - None is neither
+        at = [dear.get(self._window_at(due_s)) for due_s in course.times_s.tolist()]
+        return (
+            course.level(np.array([one is True for one in at], dtype=bool)),
+            course.level(np.array([one is False for one in at], dtype=bool)),
+        )
 
 
 def drifts_of(courses: Iterable[Course]) -> Drifts:

@@ -112,6 +112,11 @@ def stretches(course: Course, edges_s: F64, column: F64 | None = None) -> F64:
     return means
 
 
+def named(week: Week) -> str:
+    """A soak as it is called beside others: its model, and the end of its id."""
+    return f"{week.soak.model} ({week.soak.id[-4:]})"
+
+
 def names_of(weeks: Sequence[Week]) -> list[str]:
     """Every measure of these soaks, in the order of the first that has it."""
     return list(dict.fromkeys(name for week in weeks for name in week.courses))
