@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadgen.errors import UsageError
+from loadgen.simulator.ageing_options import ageing_of, ageing_options
 from loadgen.simulator.quality import quality_of, quality_options
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ Dialects: openai, deepseek, vllm, sglang, llamacpp."""
     help="Whether usage tells cached tokens. Default: not as vllm and sglang, which have to be told to.",
 )
 @quality_options
+@ageing_options
 @click.option("--cpu", type=int, hidden=True)
 @click.option("--exit-with-stdin", is_flag=True, hidden=True)
 def simulate(
@@ -109,8 +111,10 @@ def simulate(
             early_stop=options["early_stop"],
             cached_tokens=options["cached_tokens"],
             quality=quality_of(options),
+            natural_lengths=options["natural_lengths"],
         ),
         faults=tuple(parse_fault(text) for text in options["faults"]),
+        ageing=ageing_of(options),
         seed=seed,
         model=model,
         api_key=_key_in(key_variable) if key_variable else None,

@@ -22,6 +22,8 @@ from loadgen.prices import ModelPrices
 
 _STAGE = "soak"
 _WORKER = "soak"
+# Beyond any soak.
+_END_S = 1e9
 
 
 class SoakExposition:
@@ -33,7 +35,7 @@ class SoakExposition:
         self._labels = {"run_id": soak.id, "scenario": soak.scenario, "model": soak.model}
         # Under a time scale the hour of a price is not the clock's, and the counters know no other.
         priced = prices if soak.time_scale == 1 else None
-        plan = RunPlan(soak.id, soak.scenario, (PlannedStage(_STAGE, 0.0, float("inf")),), tuple(names))
+        plan = RunPlan(soak.id, soak.scenario, (PlannedStage(_STAGE, 0.0, _END_S),), tuple(names))
         self._recorder = Recorder(plan, _WORKER, lambda _session: False)
         self._aggregate = Aggregate(plan)
         self._cells = Cells(plan, self._labels, None if priced is None else priced.currency)
