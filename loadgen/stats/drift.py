@@ -1,29 +1,35 @@
 """Drift: whether what was measured again and again has changed over days, when, and by how much.
 
-`find_drifts(series, *, season_s=86400.0, week_s=604800.0, family_error=0.05, minimum_effect=0.02) -> Drifts` looks at
-all series of a soak together: the chance of any false alarm among them is at most `family_error`.
+`find_drifts` looks at all series of a soak together, so that the chance of any false alarm among them is at most
+`family_error`. docs/drift.md tells how and how well; the study is benchmarks/drift.py. Pure functions of arrays.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from loadgen.stats.clusters import F64
+import numpy as np
 
+from loadgen.stats.clusters import F64
+from loadgen.stats.drift_grid import Binned, Design, TooLittleError, binned, design_of
+from loadgen.stats.drift_size import Change, Moment, step_change, step_moment, trend_change
+from loadgen.stats.drift_tests import Tested, confirmed, tested
+
+_CONFIDENCE = 0.95
 Kind = Literal["step", "trend"]
 Scale = Literal["relative", "absolute"]
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One measure over time: times_s (epoch seconds), values (NaN where unknown), both F64[n] in any order.
+    """One measure over time: times_s (epoch seconds) and values (NaN where unknown), both F64[n], in any order.
 
-    errors: the standard error of each value, where known. scale: whether its changes are told as shares of what was
-    before (times, tokens, money: positive values) or as differences (shares and rates, which may be 0).
+    scale: whether its changes are told as shares of what was before (times, tokens, money) or as differences (shares
+    and rates). Where values of a relative one are not all positive, its changes are told as differences too.
     """
 
     times_s: F64
     values: F64
-    errors: F64 | None = None
     scale: Scale = "relative"
 
 
@@ -61,8 +67,123 @@ class Undecided:
 
 @dataclass(frozen=True, slots=True)
 class Drifts:
-    """found: in order of time. undecided: neither drift nor its absence is claimed of these. tested: names of the rest."""
+    """found: by time. undecided: neither drift nor its absence is claimed of these. tested: the names of others."""
 
     found: tuple[Drift, ...]
     undecided: tuple[Undecided, ...]
     tested: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A series without its gaps. values: as measured, and logarithms of them on a relative scale, as `series` has."""
+
+    name: str
+    scale: Scale
+    relative_effect: bool
+    times_s: F64
+    values: F64
+    series: Binned
+    design: Design
+
+
+def find_drifts(
+    series: Mapping[str, Series],
+    *,
+    season_s: float = 86_400.0,
+    week_s: float = 604_800.0,
+    family_error: float = 0.05,
+    minimum_effect: Mapping[str, float] | float = 0.02,
+) -> Drifts:
+    """The drifts of these series, one a series at most, seasons of the day and the weekend taken out.
+
+    family_error: the chance of any false alarm in all of them together (Holm 1979, over series x two tests).
+    minimum_effect: a drift whose estimate is smaller is none; by series or for all, 0.02 for those not named: on the
+    series' scale, so 2 % or a difference of 0.02. Unknown values and missing windows are left out, and times may be
+    spaced unequally. A series that holds too little to decide is undecided, with a reason.
+    """
+    known, undecided = [], []
+    for name, one in series.items():
+        try:
+            known.append(_known(name, one, season_s, week_s))
+        except TooLittleError as error:
+            undecided.append(Undecided(name, str(error)))
+    firsts = [tested(one.design, one.series.means) for one in known]
+    adjusted = _holm(firsts)
+    tests = [
+        confirmed(one.design, one.series.means, first) if p <= family_error else first
+        for one, first, p in zip(known, firsts, adjusted, strict=True)
+    ]
+    found = [_drift(one, test, p) for one, test, p in zip(known, tests, _holm(tests), strict=True) if p <= family_error]
+    effects = minimum_effect if isinstance(minimum_effect, Mapping) else dict.fromkeys(series, minimum_effect)
+    scales = {one.name: one for one in known}
+    large = [drift for drift in found if _matters(drift, scales[drift.series], effects.get(drift.series, 0.02))]
+    return Drifts(
+        tuple(sorted(large, key=lambda drift: drift.at_s)),
+        tuple(undecided),
+        tuple(one.name for one in known),
+    )
+
+
+def _known(name: str, series: Series, season_s: float, week_s: float) -> _Known:
+    """Raises TooLittleError."""
+    seen = np.isfinite(series.values) & np.isfinite(series.times_s)
+    order = np.argsort(series.times_s[seen], kind="stable")
+    times_s, values = series.times_s[seen][order], series.values[seen][order].astype(np.float64)
+    relative = series.scale == "relative" and bool(np.all(values > 0))
+    put = np.log(values) if relative else values
+    grid = binned(times_s, put, season_s, week_s)
+    scale: Scale = "relative" if relative else "absolute"
+    return _Known(name, scale, series.scale == "relative", times_s, put, grid, design_of(grid))
+
+
+def _holm(tests: list[Tested]) -> list[float]:
+    """The adjusted chance of each series: that of the smaller of its two, in the order of all (Holm 1979)."""
+    raw = np.array([[test.p_step, test.p_trend] for test in tests]).ravel()
+    order = np.argsort(raw, kind="stable")
+    stepped = np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1))
+    adjusted = np.empty(len(raw))
+    adjusted[order] = np.minimum(1.0, stepped)
+    return [float(pair.min()) for pair in adjusted.reshape(-1, 2)]
+
+
+def _drift(one: _Known, test: Tested, p_adjusted: float) -> Drift:
+    """A step or a trend, whichever fits better, whatever test found it."""
+    means = one.series.means
+    if test.steps_better:
+        moment = step_moment(one.design, one.series, one.times_s, one.values, test.where, test.step_rho, _CONFIDENCE)
+        change = step_change(one.design, means, test.where, test.step_rho, _CONFIDENCE)
+        return _told(one, "step", moment, change, p_adjusted)
+    first_s, last_s = float(one.times_s[0]), float(one.times_s[-1])
+    change = trend_change(one.design, means, test.line_rho, _CONFIDENCE)
+    return _told(one, "trend", Moment((first_s + last_s) / 2, first_s, last_s), change, p_adjusted)
+
+
+def _told(one: _Known, kind: Kind, moment: Moment, change: Change, p_adjusted: float) -> Drift:
+    """On its scale: logarithms become shares again."""
+    before, after = change.before, change.before + change.by
+    size, low, high = change.by, change.low, change.high
+    if one.scale == "relative":
+        before, after = float(np.exp(before)), float(np.exp(after))
+        size, low, high = (float(np.expm1(by)) for by in (size, low, high))
+    return Drift(
+        series=one.name,
+        kind=kind,
+        at_s=moment.at_s,
+        at_low_s=moment.low_s,
+        at_high_s=moment.high_s,
+        before=before,
+        after=after,
+        size=size,
+        low=low,
+        high=high,
+        scale=one.scale,
+        p_adjusted=p_adjusted,
+    )
+
+
+def _matters(drift: Drift, one: _Known, least: float) -> bool:
+    """A share of what was before, where only values that are not all positive kept the scale from being relative."""
+    if one.relative_effect and one.scale == "absolute":
+        least *= max(abs(drift.before), abs(drift.after))
+    return abs(drift.size) >= least

@@ -1,0 +1,174 @@
+"""The two tests of a series for drift, and what chance alone makes of them.
+
+Called by drift.py. A step is looked for at every bin (the largest of all t: Quandt 1960, Andrews 1993), a trend by the
+seasonal Kendall test (Hirsch, Slack and Smith 1982): over all phases of the seasons, how many pairs of days rise and
+how many fall. Both are divided by an error that knows of serial correlation, estimated with the best step or the best
+line taken out, lest a drift should pass for correlation. Hirsch and Slack's (1984) covariances from the ranks of whole
+seasons need ten of them: in a week they can't rise above z = 3. Here they follow from the correlation of neighbouring
+bins, as in Hamed and Rao (1998). What a statistic's value is worth is found by playing it on series of nothing but
+chance with the same bins, seasons and correlation, and, before anything is claimed, on the series' own scatter in
+another order, for what is rare comes in clusters that no normal series has.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import lfilter
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from loadgen.stats.clusters import F64
+from loadgen.stats.drift_grid import RHOS, Design
+
+_SEED = 7
+# Draws are made in these steps until so many were as large as what was seen (Besag and Clifford 1991).
+_DRAWS = (500, 4_000, 20_000)
+_ENOUGH = 20
+_CHUNK = 2_000
+_NOISELESS = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of many series at once, F64[series]. step: the largest t of a step, where: its number among the design's splits.
+
+    trend: z of the seasonal Kendall test. *_left: the sum of squares, on the scale of scores, that step or line leave.
+    *_rho: the correlation of neighbours with that taken out.
+    """
+
+    step: F64
+    where: npt.NDArray[np.int64]
+    trend: F64
+    step_left: F64
+    line_left: F64
+    step_rho: F64
+    line_rho: F64
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """One series. p_step, p_trend: chances of as much by chance; the rest as in Statistics."""
+
+    p_step: float
+    p_trend: float
+    where: int
+    steps_better: bool
+    step_rho: float
+    line_rho: float
+
+
+def tested(design: Design, values: F64) -> Tested:
+    """Both tests of a series, F64[bins], against normal series of chance alone."""
+    residuals = design.within @ values
+    if float(residuals @ residuals) <= _NOISELESS**2 * float(values @ values):
+        return Tested(1.0, 1.0, 0, True, 0.0, 0.0)
+    seen = _statistics(design, _scores(design, residuals)[None, :], values[None, :])
+    return Tested(
+        _chance(design, float(seen.step_rho[0]), float(seen.step[0]), "step"),
+        _chance(design, float(seen.line_rho[0]), abs(float(seen.trend[0])), "trend"),
+        int(seen.where[0]),
+        bool(seen.step_left[0] <= seen.line_left[0]),
+        float(seen.step_rho[0]),
+        float(seen.line_rho[0]),
+    )
+
+
+def confirmed(design: Design, values: F64, first: Tested) -> Tested:
+    """The same against the series' own scatter in another order as well: its innovations beside the best step."""
+    scores = _scores(design, design.within @ values)
+    seen = _statistics(design, scores[None, :], values[None, :])
+    rho, best = first.step_rho, design.steps[:, first.where]
+    left = scores - float(scores @ best) * best
+    at = design.neighbours
+    pool = left[at + 1] - rho * left[at]
+    rng, made, above = np.random.default_rng(_SEED), 0, np.zeros(2)
+    while made < _DRAWS[-1] and above.min() < _ENOUGH:
+        series = drawn(design, rho, _CHUNK, rng, pool - pool.mean())
+        found = _statistics(design, series @ design.within, series)
+        above += [(found.step >= seen.step[0]).sum(), (np.abs(found.trend) >= abs(float(seen.trend[0]))).sum()]
+        made += _CHUNK
+    p_step, p_trend = (above + 1) / (made + 1)
+    return replace(first, p_step=max(first.p_step, float(p_step)), p_trend=max(first.p_trend, float(p_trend)))
+
+
+def drawn(design: Design, rho: float, count: int, rng: np.random.Generator, pool: F64 | None = None) -> F64:
+    """Series of nothing but chance, F64[count, bins], variance 1, neighbours correlated by rho.
+
+    pool: what their innovations are drawn from, by default a normal distribution.
+    """
+    width = int(design.numbers[-1]) + 1
+    noise = rng.standard_normal((count, width)) if pool is None else rng.choice(pool, (count, width))
+    noise[:, 1:] *= np.sqrt(1 - rho * rho)
+    series: F64 = lfilter([1.0], [1.0, -rho], noise, axis=1)
+    return np.ascontiguousarray(series[:, design.numbers])
+
+
+def _scores(design: Design, residuals: F64) -> F64:
+    """Normal scores of ranks (van der Waerden): one wild bin weighs no more than the largest of normal ones."""
+    # What is the same up to the last digits is the same.
+    ranks = rankdata(np.round(residuals / np.abs(residuals).max(), 9))
+    found: F64 = design.within @ ndtri(ranks / (len(ranks) + 1))
+    return found
+
+
+def _statistics(design: Design, scores: F64, values: F64) -> Statistics:
+    """scores: without seasons; values: of the same order within each phase, for the comparison of pairs."""
+    along = scores @ design.steps
+    rows, where = np.arange(len(scores)), np.argmax(np.abs(along), axis=1)
+    best = along[rows, where]
+    left = scores - best[:, None] * design.steps[:, where].T
+    step_rho = design.rho(left)
+    # A series without any scatter has an infinite t: it has changed, if at all, for certain.
+    floor = _NOISELESS * np.einsum("ij,ij->i", scores, scores)
+    error = np.sqrt(np.maximum(design.variance(left, step_rho), floor) * _longer(step_rho))
+    beyond = scores - (scores @ design.line)[:, None] * design.line[None, :]
+    line_rho = design.rho(beyond)
+    trend = kendall(design, values) / np.interp(line_rho, RHOS, kendall_deviations(design))
+    squares, over = (np.einsum("ij,ij->i", each, each) for each in (left, beyond))
+    return Statistics(np.abs(best) / error, where, trend, squares, over, step_rho, line_rho)
+
+
+def _longer(rho: F64) -> F64:
+    """How many times as much a mean varies as one of independent bins would."""
+    return (1 + rho) / (1 - rho)
+
+
+def kendall(design: Design, values: F64) -> F64:
+    """The seasonal Kendall statistic, F64[series]: pairs of one phase that rise, less those that fall."""
+    earlier, later = design.pairs
+    found: F64 = np.sign(values[:, later] - values[:, earlier]).sum(axis=1)
+    return found
+
+
+@lru_cache(maxsize=64)
+def kendall_deviations(design: Design) -> F64:
+    """The standard deviation of the seasonal Kendall statistic of chance alone, for each of RHOS."""
+    rng = np.random.default_rng(_SEED)
+    return np.array([float(kendall(design, drawn(design, rho, _DRAWS[0] * 2, rng)).std()) for rho in RHOS])
+
+
+@lru_cache(maxsize=512)
+def _played(design: Design, rho: float, stage: int) -> tuple[F64, F64]:
+    """Both statistics of _DRAWS[stage] series of chance alone, ascending."""
+    rng, step, trend = np.random.default_rng((_SEED, stage)), [], []
+    for start in range(0, _DRAWS[stage], _CHUNK):
+        series = drawn(design, rho, min(_CHUNK, _DRAWS[stage] - start), rng)
+        found = _statistics(design, series @ design.within, series)
+        step.append(found.step)
+        trend.append(np.abs(found.trend))
+    return np.sort(np.concatenate(step)), np.sort(np.concatenate(trend))
+
+
+def _chance(design: Design, rho: float, value: float, test: str) -> float:
+    """How often chance alone gives as much; at the next greater correlation tabled, for rho is an estimate."""
+    above = float(RHOS[min(len(RHOS) - 1, int(np.searchsorted(RHOS, rho - 1e-9)))])
+    found = 1.0
+    for stage in range(len(_DRAWS)):
+        sample = _played(design, above, stage)[0 if test == "step" else 1]
+        count = len(sample) - int(np.searchsorted(sample, value))
+        found = (count + 1) / (len(sample) + 1)
+        if count >= _ENOUGH:
+            break
+    return found
