@@ -29,18 +29,30 @@ def time_axis(weeks: Sequence[Week]) -> Layout:
     origin_s = 0.0 if alone is None else alone.soak.started_s
     first_s = -(-origin_s // step_s) * step_s
     ticks_s = np.arange(first_s, origin_s + length_s, step_s)
-    texts = [_since(tick) if alone is None else _date(tick, step_s) for tick in ticks_s]
+    texts = [_since(tick) for tick in ticks_s] if alone is None else short_days([_date(t, step_s) for t in ticks_s])
     return {
         "range": [0, length_s / DAY_S],
         "tickvals": [float(tick) for tick in (ticks_s - origin_s) / DAY_S],
         "ticktext": texts,
         "title": {"text": "since the start" if alone is None else "UTC"},
+        "tickangle": 0,
         "hoverformat": ".3f",
     }
 
 
 def _since(seconds: float) -> str:
     return f"{seconds / DAY_S:g} d" if seconds % HOUR_S == 0 and seconds >= DAY_S else f"{seconds / HOUR_S:.3g} h"
+
+
+def short_days(dates: Sequence[str]) -> list[str]:
+    """`Mon 2 Nov`, `Tue 3 Nov`, `04:00` in two lines, as a phone has room for; the month where it begins."""
+    months = [date.split(" ")[2:] for date in dates]
+    shown = []
+    for at, date in enumerate(dates):
+        parts = date.split(" ")
+        told = parts if at == 0 or months[at] != months[at - 1] else parts[:2]
+        shown.append("<br>".join([told[0], " ".join(told[1:])]) if len(told) > 1 else date)
+    return shown
 
 
 def _date(at_s: float, step_s: float) -> str:

@@ -22,7 +22,12 @@ def course_figure(weeks: Sequence[Week], name: str) -> Figure:
     having = [week for week in weeks if name in week.courses]
     unit = having[0].courses[name].unit
     traces: list[Trace] = []
-    layout: Layout = {"xaxis": time_axis(having), "yaxis": _value_axis(name, unit), "shapes": [], "annotations": []}
+    layout: Layout = {
+        "xaxis": time_axis(having),
+        "yaxis": _value_axis(having, name, unit),
+        "shapes": [],
+        "annotations": [],
+    }
     for at, week in enumerate(having):
         colour = f"@{weeks.index(week) % _COLOURS}"
         course = week.courses[name]
@@ -40,7 +45,18 @@ def course_figure(weeks: Sequence[Week], name: str) -> Figure:
     return Figure(name, " ".join(captions), traces, layout, headers, rows)
 
 
-def _value_axis(name: str, unit: str) -> Layout:
+def _delays(weeks: Sequence[Week]) -> Layout:
+    """Ticks at the delays after which the cache was asked; logarithmic, unless a prefix was gone by the first of them."""
+    courses = [week.courses[_LIFETIME] for week in weeks]
+    known = np.unique(np.concatenate([np.concatenate([course.lows, course.highs]) for course in courses]))
+    ticks = [float(one) for one in known if np.isfinite(one)]
+    shown: Layout = {"tickvals": ticks, "ticktext": [figure(tick, _LIFETIME, "s") for tick in ticks]}
+    return shown if not ticks or ticks[0] <= 0 else {**shown, "type": "log"}
+
+
+def _value_axis(weeks: Sequence[Week], name: str, unit: str) -> Layout:
+    if name == _LIFETIME:
+        return {"title": {"text": "lifetime"}, "rangemode": "tozero", "hoverformat": "~g", **_delays(weeks)}
     if unit == "s":
         return {**SECONDS_AXIS, "title": {"text": "seconds"}, "rangemode": "tozero"}
     if unit == "ratio":
@@ -161,9 +177,9 @@ def _caption(week: Week, name: str, *, alone: bool) -> str:
     over = f"over {whole.windows} window{'' if whole.windows == 1 else 's'}"
     if (days := week.days) is not None:
         first, last = (level(course.between(*day), name, course.unit) for day in days)
-        said = f"{who}median {first} on the first day and {last} on the last, {over}."
+        said = f"{who}Median {first} on the first day and {last} on the last, {over}."
     else:
-        said = f"{who}median {level(whole, name, course.unit)} {over}."
+        said = f"{who}Median {level(whole, name, course.unit)} {over}."
     known = course.values[~np.isnan(course.values)]
     if len(known):
         least, most = (figure(float(one), name, course.unit) for one in (known.min(), known.max()))

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from loadgen.history.axes import short_days
 from loadgen.history.week import DAY_S, HOUR_S, Course, Week
 from loadgen.history.words import figure, named, stretches
 from loadgen.outputs.html.cells import Cell, Missing
@@ -25,13 +26,19 @@ def mapped(week: Week) -> list[str]:
     for start in _MAPPED:
         for name, course in week.courses.items():
             wanted = name == start or (start.endswith(".") and name.startswith(start))
-            if wanted and (not name.startswith("latency.") or name.endswith(".p99")) and _known(course):
+            if wanted and _known(course) and (not name.startswith("latency.") or _is_tail(week, name)):
                 found.append(name)
     return found
 
 
-def _known(course: Course) -> bool:
-    return bool((~np.isnan(course.values)).any())
+def _known(course: Course | None) -> bool:
+    return course is not None and bool((~np.isnan(course.values)).any())
+
+
+def _is_tail(week: Week, name: str) -> bool:
+    """Whether it is a latency's highest quantile that is known: a p99 takes 100 requests a window."""
+    metric, _, quantile = name.rpartition(".")
+    return quantile == "p99" or (quantile == "p95" and not _known(week.courses.get(f"{metric}.p99")))
 
 
 def map_figures(weeks: Sequence[Week]) -> list[Figure]:
@@ -109,7 +116,7 @@ def _map(course: Course, title: str, cells: F64, dates: Sequence[datetime], scal
 def _day_ticks(columns: Sequence[str]) -> Layout:
     """Each day in two lines, or of many days as many as have room."""
     shown = columns[:: -(-len(columns) // _MOST_DAYS)]
-    return {"tickvals": list(shown), "ticktext": [name.replace(" ", "<br>", 1) for name in shown]}
+    return {"tickvals": list(shown), "ticktext": short_days(shown)}
 
 
 def _ticks(unit: str) -> Layout:
