@@ -77,7 +77,9 @@ async def _run(live: Live) -> bool:
         sends_reasoning=sends_reasoning(scenario.request, dialect),
     )
     sender = Sender(transport, clock, scenario.request.retry)
-    line = Line(maker, sender, time, live.prices, exposition.observe)
+    # What nobody scrapes is not counted either: nothing would ever take it away.
+    observe = exposition.observe if live.scrapes is not None else None
+    line = Line(maker, sender, time, live.prices, observe)
     prompts = Prompts(spec, load_corpus(_TEXT), soak=soak.id, seed=soak.seed)
     prober = Prober(spec, prompts, _tools(scenario, spec), soak.seed)
     progress = Progress(soak, live.say)

@@ -61,13 +61,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Line:
-    """How requests get to the target. observe: gets the measurement of each."""
+    """How requests get to the target. observe: gets the measurement of each, where anybody wants it."""
 
     maker: TurnMaker
     sender: Sender
     time: SoakTime
     prices: ModelPrices | None
-    observe: Callable[[TurnMeasurement], None]
+    observe: Callable[[TurnMeasurement], None] | None = None
 
     @property
     def currency(self) -> str | None:
@@ -98,7 +98,8 @@ class Line:
             taken_ns=intended_ns,
             end_ns=ended_ns,
         )
-        self.observe(measured)
+        if self.observe is not None:
+            self.observe(measured)
         return self._asked(measured, self.maker.reply(performed.seen))
 
     def _asked(self, m: TurnMeasurement, reply: Reply) -> Asked:

@@ -38,6 +38,9 @@ _FORBIDDEN = {
     ),
     "outputs/html": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.sweep", "plotly"),
     "suite": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.cli"),
+    # Of the swarm only who answers scrapes, which knows nothing of Locust.
+    "soak": ("locust", "gevent", "loadgen.cli", *(f"loadgen.swarm.{name}" for name in ("run", "master", "worker"))),
+    "soak/schedule.py": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads", "loadgen.metrics"),
     "supervisor.py": ("locust", "gevent", "loadgen.engine", "loadgen.client"),
 }
 # All of ours that the simulator may know, a timer among it: a server that shared the client's parser would share its
