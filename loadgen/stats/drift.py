@@ -151,7 +151,7 @@ def _drift(one: _Known, test: Tested, p_adjusted: float) -> Drift:
     """A step or a trend, whichever fits better, whatever test found it."""
     means = one.series.means
     if test.steps_better:
-        moment = step_moment(one.design, one.series, one.times_s, one.values, test.where, test.step_rho, _CONFIDENCE)
+        moment = step_moment(one.design, one.series, one.times_s, one.values, test.where, _CONFIDENCE)
         change = step_change(one.design, means, test.where, test.step_rho, _CONFIDENCE)
         return _told(one, "step", moment, change, p_adjusted)
     first_s, last_s = float(one.times_s[0]), float(one.times_s[-1])

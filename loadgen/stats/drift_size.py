@@ -6,14 +6,16 @@ Called by drift.py once a test has found one.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from loadgen.stats.binomial import t_of, z_of
 from loadgen.stats.clusters import F64
 from loadgen.stats.drift_grid import RHOS, Binned, Design
-from loadgen.stats.drift_tests import drawn, kendall_deviations
+from loadgen.stats.drift_tests import kendall_deviations, scores_of
 
 _SEED = 11
-_REDRAWN = 1_000
+_REDRAWN = 500
+_BLOCK = 4
 _FEWEST_DEGREES = 3.0
 
 
@@ -56,27 +58,42 @@ def _degrees(design: Design, rho: float) -> float:
     return max(_FEWEST_DEGREES, free * (1 - rho) / (1 + rho))
 
 
-def step_moment(
-    design: Design, series: Binned, times_s: F64, values: F64, where: int, rho: float, confidence: float
-) -> Moment:
-    """times_s, values: the series as it was, ascending. How far off the bin may be is found by playing the step again
-    with other noise; within the bins beside it the windows themselves are asked."""
+def step_moment(design: Design, series: Binned, times_s: F64, values: F64, where: int, confidence: float) -> Moment:
+    """times_s, values: the series as it was, ascending. The moments that fit nearly as well as the best one: nearly is
+    what the true one does in `confidence` of the cases where the same step is played again with scatter like what was
+    seen on either side of it. A bin's width is added, for a step may come in the middle of one."""
     unit, length = design.steps[:, where], float(design.lengths[where])
     residuals = design.within @ series.means
-    along = float(unit @ residuals)
-    spread = np.sqrt(float(design.variance(residuals - along * unit, np.array(rho))))
-    noise = drawn(design, rho, _REDRAWN, np.random.default_rng(_SEED)) * spread
-    after = (np.arange(design.size) >= design.splits[where]).astype(np.float64)
-    again = (noise + along / length * after) @ design.within
-    found = design.splits[np.argmax(np.abs(again @ design.steps), axis=1)]
-    numbers = design.numbers
-    off = numbers[found] - numbers[design.splits[where]]
-    tail = (1 - confidence) / 2
-    early, late = np.quantile(off, [1 - tail, tail], method="inverted_cdf")
-    at = _refined(design, series, times_s, values, where, along / length)
-    low_s, high_s = times_s[at] - early * series.bin_s, times_s[at] - late * series.bin_s
-    # It has come about somewhere between the last value before and the first one after.
-    return Moment(float(times_s[at]), min(float(low_s), float(times_s[at - 1])), float(high_s))
+    by = float(unit @ residuals) / length
+    after = np.arange(design.size) >= design.splits[where]
+    left = residuals - by * length * unit
+    rng = np.random.default_rng(_SEED)
+    again = _fits(design, by * after + _scattered(rng, left, after))
+    slack = float(np.quantile(again.max(axis=1) - again[:, where], confidence, method="higher"))
+    fits = _fits(design, series.means[None, :])[0]
+    near = design.splits[fits >= fits.max() - slack]
+    at_s = float(times_s[_refined(design, series, times_s, values, where, by)])
+    low_s = series.origin_s + float(design.numbers[near[0] - 1]) * series.bin_s
+    high_s = series.origin_s + float(design.numbers[near[-1]] + 1) * series.bin_s
+    return Moment(at_s, min(low_s, at_s), max(high_s, at_s))
+
+
+def _fits(design: Design, values: F64) -> F64:
+    """How well a step at each split fits, F64[series, splits], by the scores that the test goes by."""
+    found: F64 = (scores_of(design, values @ design.within) @ design.steps) ** 2
+    return found
+
+
+def _scattered(rng: np.random.Generator, left: F64, after: npt.NDArray[np.bool_]) -> F64:
+    """Scatter like this, F64[draws, bins], in blocks, so that neighbours stay alike; each side keeps its own."""
+    drawn = np.empty((_REDRAWN, len(left)))
+    for side in (after, ~after):
+        own = left[side]
+        blocks = -(-len(own) // _BLOCK)
+        starts = rng.integers(0, len(own), (_REDRAWN, blocks))
+        places = (starts[:, :, None] + np.arange(_BLOCK)).reshape(_REDRAWN, -1)[:, : len(own)]
+        drawn[:, side] = own[places % len(own)]
+    return drawn
 
 
 def _refined(design: Design, series: Binned, times_s: F64, values: F64, where: int, by: float) -> int:

@@ -26,8 +26,11 @@ _SEED = 7
 # Draws are made in these steps until so many were as large as what was seen (Besag and Clifford 1991).
 _DRAWS = (500, 4_000, 20_000)
 _ENOUGH = 20
+_REDRAWN = 10_000
 _CHUNK = 2_000
 _NOISELESS = 1e-9
+# A share of equal values from which on a series is no normal one.
+_LUMPY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def tested(design: Design, values: F64) -> Tested:
     residuals = design.within @ values
     if float(residuals @ residuals) <= _NOISELESS**2 * float(values @ values):
         return Tested(1.0, 1.0, 0, True, 0.0, 0.0)
-    seen = _statistics(design, _scores(design, residuals)[None, :], values[None, :])
+    seen = _statistics(design, scores_of(design, residuals[None, :]), values[None, :])
     return Tested(
         _chance(design, float(seen.step_rho[0]), float(seen.step[0]), "step"),
         _chance(design, float(seen.line_rho[0]), abs(float(seen.trend[0])), "trend"),
@@ -76,15 +79,20 @@ def tested(design: Design, values: F64) -> Tested:
 
 
 def confirmed(design: Design, values: F64, first: Tested) -> Tested:
-    """The same against the series' own scatter in another order as well: its innovations beside the best step."""
-    scores = _scores(design, design.within @ values)
-    seen = _statistics(design, scores[None, :], values[None, :])
+    """The same against the series' own scatter in another order as well: its innovations beside the best step.
+
+    Only where many values are equal: the scores of all others are those of a normal series, in another order.
+    """
+    if np.unique(values, return_counts=True)[1].max() < _LUMPY * len(values):
+        return first
+    scores = scores_of(design, values[None, :] @ design.within)
+    seen = _statistics(design, scores, values[None, :])
     rho, best = first.step_rho, design.steps[:, first.where]
-    left = scores - float(scores @ best) * best
+    left = scores[0] - float(scores[0] @ best) * best
     at = design.neighbours
     pool = left[at + 1] - rho * left[at]
     rng, made, above = np.random.default_rng(_SEED), 0, np.zeros(2)
-    while made < _DRAWS[-1] and above.min() < _ENOUGH:
+    while made < _REDRAWN and above.min() < _ENOUGH:
         series = drawn(design, rho, _CHUNK, rng, pool - pool.mean())
         found = _statistics(design, series @ design.within, series)
         above += [(found.step >= seen.step[0]).sum(), (np.abs(found.trend) >= abs(float(seen.trend[0]))).sum()]
@@ -105,11 +113,13 @@ def drawn(design: Design, rho: float, count: int, rng: np.random.Generator, pool
     return np.ascontiguousarray(series[:, design.numbers])
 
 
-def _scores(design: Design, residuals: F64) -> F64:
-    """Normal scores of ranks (van der Waerden): one wild bin weighs no more than the largest of normal ones."""
+def scores_of(design: Design, residuals: F64) -> F64:
+    """Normal scores of ranks (van der Waerden), F64[series, bins]: one wild bin weighs no more than the largest of
+    normal ones."""
     # What is the same up to the last digits is the same.
-    ranks = rankdata(np.round(residuals / np.abs(residuals).max(), 9))
-    found: F64 = design.within @ ndtri(ranks / (len(ranks) + 1))
+    largest = np.maximum(np.abs(residuals).max(axis=1, keepdims=True), 1e-300)
+    ranks = rankdata(np.round(residuals / largest, 9), axis=1)
+    found: F64 = ndtri(ranks / (ranks.shape[1] + 1)) @ design.within
     return found
 
 
