@@ -102,11 +102,17 @@ class Line:
             self.observe(measured)
         return self._asked(measured, self.maker.reply(performed.seen))
 
+    def priced(self, reply: Reply) -> CostRange | None:
+        """What a reply that has just ended costs, at the rates of the soak's hour."""
+        rates, usage = self.rates(), reply.usage
+        if rates is None:
+            return None
+        return cost_of(rates, usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens)
+
     def _asked(self, m: TurnMeasurement, reply: Reply) -> Asked:
         first_ns = m.first_output_ns if m.streamed else None
         ttft_s = None if first_ns is None else (first_ns - m.intended_ns) / 1e9
         tpot_ns = time_per_output_token_ns(m)
-        rates, usage = self.rates(), reply.usage
         return Asked(
             ok=reply.ok,
             error=None if reply.ok else f"{m.outcome}: {m.error}",
@@ -115,9 +121,7 @@ class Line:
             waited_s=None if ttft_s is None else ttft_s - (m.connect_ns or 0) / 1e9,
             e2e_s=(m.end_ns - m.intended_ns) / 1e9,
             tpot_s=None if tpot_ns is None else tpot_ns / 1e9,
-            cost=None
-            if rates is None
-            else cost_of(rates, usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens),
+            cost=self.priced(reply),
         )
 
 
