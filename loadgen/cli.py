@@ -155,8 +155,15 @@ def run(
     Without a target, the embedded simulator is started and measured, so that everything can be tried with no server
     at hand. Ctrl-C ends the load, drains what is in flight and writes the report; twice cuts it off.
     """
+    from loadgen.suite.spec import is_suite
     from loadgen.supervisor import run_supervised
 
+    more = _master_options(web, web_port, prometheus_host, prometheus_port)
+    count = workers or max(1, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 2) - 1)
+    if is_suite(scenario):
+        from loadgen.suite.command import Options, run_parts
+
+        _leave(run_parts(scenario, Options(options, count, out, simulator_arguments(simulator or ""), more)))
     loaded = _load(scenario, options)
     embedded = None
     if loaded.scenario.target.base_url is None:
@@ -168,17 +175,19 @@ def run(
         embedded += asked
     elif simulator is not None:
         raise UsageError("--simulator is for the embedded one, and there is a target; accepted: one of them")
-    arguments = [scenario]
-    if out is not None:
-        arguments += ["--out", str(out)]
+    arguments = [scenario, *([] if out is None else ["--out", str(out)]), *more]
+    # What was given may hold a key, and every user of the machine may read a command line: it goes through a pipe.
+    private = json.dumps({"options": options, "command": sys.argv})
+    _leave(run_supervised(arguments, count, embedded, private))
+
+
+def _master_options(web: bool, web_port: int | None, host: str, prometheus_port: int | None) -> list[str]:
+    arguments: list[str] = []
     if (port := _web_port(web, web_port)) is not None:
         arguments += ["--web-port", str(port)]
     if prometheus_port is not None:
-        arguments += ["--prometheus-port", str(prometheus_port), "--prometheus-host", prometheus_host]
-    # What was given may hold a key, and every user of the machine may read a command line: it goes through a pipe.
-    private = json.dumps({"options": options, "command": sys.argv})
-    count = workers or max(1, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 2) - 1)
-    _leave(run_supervised(arguments, count, embedded, private))
+        arguments += ["--prometheus-port", str(prometheus_port), "--prometheus-host", host]
+    return arguments
 
 
 @cli.command()
@@ -190,9 +199,15 @@ def validate(scenario: str, **options: Any) -> None:
     Every mistake is listed with file, line, field and the accepted values; exit code 2.
     """
     from loadgen.scenario.describe import describe
+    from loadgen.suite.spec import is_suite
     from loadgen.workloads.base import NotedWorkload
     from loadgen.workloads.build import build_workload, recorded_starts
 
+    if is_suite(scenario):
+        from loadgen.suite.command import describe_parts
+
+        click.echo(describe_parts(scenario, options))
+        return
     loaded = _load(scenario, options)
     # Reads recordings and corpora to their last line.
     workloads = [build_workload(spec, seed=loaded.scenario.seed) for spec in loaded.scenario.workloads]

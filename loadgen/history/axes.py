@@ -34,14 +34,13 @@ def time_axis(weeks: Sequence[Week]) -> Layout:
         "range": [0, length_s / DAY_S],
         "tickvals": [float(tick) for tick in (ticks_s - origin_s) / DAY_S],
         "ticktext": texts,
-        "title": {"text": "since the start" if alone is None else "UTC"},
         "tickangle": 0,
         "hoverformat": ".3f",
     }
 
 
 def _since(seconds: float) -> str:
-    return f"{seconds / DAY_S:g} d" if seconds % HOUR_S == 0 and seconds >= DAY_S else f"{seconds / HOUR_S:.3g} h"
+    return f"+{seconds / DAY_S:g} d" if seconds % HOUR_S == 0 and seconds >= DAY_S else f"+{seconds / HOUR_S:.3g} h"
 
 
 def short_days(dates: Sequence[str]) -> list[str]:

@@ -46,7 +46,7 @@ def course_figure(weeks: Sequence[Week], name: str) -> Figure:
 
 
 def _delays(weeks: Sequence[Week]) -> Layout:
-    """Ticks at the delays after which the cache was asked; logarithmic, unless a prefix was gone by the first of them."""
+    """Ticks at the delays after which the cache was asked; logarithmic, unless a prefix was gone by the first."""
     courses = [week.courses[_LIFETIME] for week in weeks]
     known = np.unique(np.concatenate([np.concatenate([course.lows, course.highs]) for course in courses]))
     ticks = [float(one) for one in known if np.isfinite(one)]
