@@ -50,7 +50,7 @@ def map_figures(weeks: Sequence[Week]) -> list[Figure]:
         having = [week for week in weeks if name in mapped(week)]
         grids = [_cells(week, week.courses[name]) for week in having]
         for week, cells in zip(having, grids, strict=True):
-            title = name if len(weeks) == 1 else f"{name}: {named(week)}"
+            title = f"{name} by hour" if len(weeks) == 1 else f"{name} by hour: {named(week)}"
             figures.append(_map(week.courses[name], title, cells, _days(week), _range(week.courses[name], grids)))
     return figures
 
