@@ -12,7 +12,8 @@ Each of these names is measured by one kind of probe, and at most once a window:
                                           not; value: null, for it lies somewhere between; measured by the window's last
     output.tokens.mean.CLASS, .sd.CLASS, .p95.CLASS       a prompt class of the scenario's
     tools.overhead_s, tools.overhead_tokens, tools.malformed_rate, tools.solved_rate
-    latency.ttft_s.p50, .p99, latency.e2e_s.p50, .p99, latency.tpot_s.p50
+    latency.ttft_s.p50, .p90, .p95, .p99, latency.e2e_s.p50 to .p99, latency.tpot_s.p50; null where a window has too few
+                                          requests for the quantile
     cost.per_request, cost.per_1m_output_tokens           of the output probe's requests
     cost.per_session, cost.per_solved_task                of the tool tasks
     cost.per_request.warm, .after_1m, ...                 of the request that reads the cache

@@ -5,6 +5,7 @@ synchronous=FULL syncs at every commit. Readers may look at any time while a soa
 a probe, one a measure), so that `sqlite3` answers questions that nobody here thought of.
 """
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ class History:
         """Opens it, and makes it where there is none. Raises UsageError where that can't be, or a newer version of
         loadgen made it."""
         self.path = path
+        self._claimed: dict[Path, int] = {}
         try:
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,8 +77,27 @@ class History:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and give back what was claimed."""
         self._db.close()
+        for lock in self._claimed:
+            lock.unlink(missing_ok=True)
+        for descriptor in self._claimed.values():
+            os.close(descriptor)
+        self._claimed.clear()
+
+    def claim(self, soak: str) -> None:
+        """Be the only process that runs this soak, until this is closed or the process ends, however it does.
+
+        Raises UsageError where another one does.
+        """
+        lock = self.path.with_name(f"{self.path.name}.{soak}.lock")
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise UsageError(f"the soak {soak} is being run by another process; accepted: one at a time") from None
+        self._claimed[lock] = descriptor
 
     def begin(self, soak: Soak) -> None:
         """Enter a soak, or what has changed of it. Its probes refer to it by its id."""

@@ -72,11 +72,11 @@ class ToolProbes(Part):
 
 
 class LatencyProbes(Part):
-    """How long requests take, one after another. p95 needs 20 requests a window, p99 needs 100."""
+    """How long requests take, one after another. requests: a window; p99 needs 100 of them, p95 needs 20."""
 
-    requests: Annotated[Count, Field(ge=1, le=10_000)] = 20
+    requests: Annotated[Count, Field(ge=1, le=10_000)] = 100
     prompt_tokens: Annotated[Count, Field(ge=16, le=1_000_000)] = 300
-    output_tokens: PositiveCount = 64
+    output_tokens: PositiveCount = 32
 
 
 class SoakSpec(Part):

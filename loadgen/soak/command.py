@@ -138,17 +138,20 @@ def _soak(
     target = SIMULATOR if base_url is None else endpoint_of(base_url).url
     plan = fingerprint(scenario, spec, scale, " ".join(simulator) if base_url is None else "")
     begun = unfinished(history, scenario, spec, target, plan, time.time()) if options["resume"] else None
-    started_s = time.time() if begun is None else begun.started_s
     if base_url is None:
-        base_url = _start_simulator(supervisor, scenario, scale, started_s, simulator)
+        base_url = _start_simulator(supervisor, scenario, scale, begun, simulator)
     if begun is None:
         findings = run_preflight(scenario, base_url)
         _say(findings.line())
+        started_s = time.time()
         begun = new_soak(scenario, spec, findings, target=target, time_scale=scale, started_s=started_s, plan=plan)
         history.begin(begun)
         _say(_beginning(begun, history))
     else:
         _say(f"going on with the soak {begun.id} of {history.path}")
+    if supervisor.interrupts:
+        return ExitCode.INTERRUPTED
+    history.claim(begun.id)
     scrapes = None
     if options["prometheus_port"] is not None:
         scrapes = ScrapeServer(options["prometheus_host"], options["prometheus_port"])
@@ -162,15 +165,18 @@ def _soak(
     return _end(begun, history, interrupted=interrupted, fail_on_drift=options["fail_on_drift"])
 
 
-def _start_simulator(supervisor: "Supervisor", scenario: Any, scale: float, started_s: float, more: list[str]) -> str:
+def _start_simulator(
+    supervisor: "Supervisor", scenario: Any, scale: float, begun: "Soak | None", more: list[str]
+) -> str:
     from loadgen.soak.time import soak_time_s
     from loadgen.supervisor import simulator_url
 
     _say("no target given: starting the embedded simulator (its figures are a model's, not a server's)")
     arguments = ["--seed", str(scenario.seed), "--natural-lengths", "--time-scale", f"{scale:g}"]
     # One that is started anew in mid-week is to drift as the one before would have.
-    age_s = soak_time_s(started_s, scale, time.time()) - started_s
-    arguments += ["--age", f"{age_s:.3f}s"]
+    if begun is not None:
+        age_s = soak_time_s(begun.started_s, scale, time.time()) - begun.started_s
+        arguments += ["--age", f"{age_s:.3f}s"]
     if scenario.target.dialect != "auto":
         arguments += ["--dialect", scenario.target.dialect]
     return simulator_url(supervisor.start_simulator([*arguments, *more]))

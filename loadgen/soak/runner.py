@@ -42,6 +42,7 @@ class SoakRunner:
         self._schedule = schedule
         self._around = around
         self._known: dict[int, Probe] = {probe.number: probe for probe in around.history.probes(soak.id)}
+        self._pending: list[tuple[float, int, Due]] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(_MOST_AT_ONCE)
         # SQLite syncs at every commit, for milliseconds in which the loop would time nothing rightly.
@@ -53,13 +54,7 @@ class SoakRunner:
     @property
     def next_due(self) -> Due | None:
         """What is due next; None once all has begun."""
-        left = (due for due in self._schedule if due.number not in self._known and due.number not in self._tasks)
-        return min(left, key=lambda due: due.due_s, default=None)
-
-    @property
-    def finished(self) -> bool:
-        """Whether every probe has ended, one way or another."""
-        return len(self._known) == len(self._schedule)
+        return self._pending[0][2] if self._pending else None
 
     def stop(self) -> None:
         """Begin nothing more; `run` comes back when what is under way has ended."""
@@ -71,13 +66,14 @@ class SoakRunner:
         grace_s: how long, in real seconds, those under way may still take then. Raises UsageError where the history
         can't be written.
         """
-        pending = await self._settle()
+        pending = self._pending = await self._settle()
         heapq.heapify(pending)
         try:
             while pending and not self._stop.is_set():
-                due_s, number, due = heapq.heappop(pending)
+                due_s, number, due = pending[0]
                 if await self._stopped_before(due_s):
                     break
+                heapq.heappop(pending)
                 task = asyncio.create_task(self._make(due), name=f"{due.name} {due.window}")
                 self._tasks[number] = task
                 task.add_done_callback(partial(self._done, number))

@@ -89,6 +89,16 @@ def test_the_place_by_default_is_the_users_own(monkeypatch: pytest.MonkeyPatch, 
     assert default_path() == tmp_path / "loadgen" / "history.db"
 
 
+def test_a_soak_is_run_by_one_at_a_time(tmp_path: Path) -> None:
+    with History(tmp_path / "h.db") as one, History(tmp_path / "h.db") as other:
+        one.claim("s")
+        with pytest.raises(UsageError, match="another process"):
+            other.claim("s")
+        other.claim("t")
+    with History(tmp_path / "h.db") as later:
+        later.claim("s")
+
+
 _WRITER = """
 import sys
 from pathlib import Path

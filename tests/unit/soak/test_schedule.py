@@ -48,7 +48,7 @@ def test_each_delay_has_a_planting_of_its_own() -> None:
         *("warm", "plant_1m", "plant_5m", "plant_60m", "output", "tools", "latency"),
         *("after_1m", "after_5m", "after_60m"),
     ]
-    assert names_of(("latency",), PLAN.after_s) == ["latency"]
+    assert names_of(PLAN.probes[3:], PLAN.after_s) == ["latency"]
 
 
 def test_what_is_left_is_due_missed_or_interrupted() -> None:
