@@ -29,7 +29,14 @@ def figure(value: float | None, name: str, unit: str) -> str:
         return f"{number(value)} tokens"
     if unit == "ratio":
         return f"{100 * value:.3g}%" if abs(value) >= _LEAST_SHARE else "0%"
-    return in_unit(value, unit)
+    return in_unit(value, "s") if unit == "s" else f"{_amount(value)} {unit}"
+
+
+def _amount(value: float) -> str:
+    """Four digits; of what a single request costs all zeros in front of them, for 4.3e-05 is no price to people."""
+    return (
+        f"{value:.4g}" if value == 0 or abs(value) >= 1e-4 else np.format_float_positional(value, 4, fractional=False)
+    )
 
 
 def level(found: Level | None, name: str, unit: str) -> str:

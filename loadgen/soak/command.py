@@ -85,6 +85,7 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]
     metavar="HOST",
     help="Where --prometheus-port listens.",
 )
+@click.option("--parent", type=int, hidden=True)
 def soak(scenario: str, **options: Any) -> ExitCode:
     """Probe a target again and again, for days: does its cache, its output, its speed and its cost stay as they were?
 
@@ -94,10 +95,13 @@ def soak(scenario: str, **options: Any) -> ExitCode:
     Ctrl-C lets the probes under way end and shows what there is; twice cuts them off.
     """
     from loadgen.history.store import History, default_path
+    from loadgen.lifeline import die_with_parent
     from loadgen.settings import Settings
     from loadgen.soak.begin import soak_spec
     from loadgen.supervisor import Supervisor
 
+    if options["parent"] is not None:
+        die_with_parent(options["parent"])
     loaded = _load(scenario, options)
     spec = soak_spec(loaded.scenario, options["every"], options["duration"])
     embedded = loaded.scenario.target.base_url is None

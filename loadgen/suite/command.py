@@ -4,6 +4,7 @@ Imports stay light until a part is run: this process is the parent of all others
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from loadgen.outputs.console import ReportConsole
 from loadgen.outputs.run_folder import RunFolder
 from loadgen.scenario.describe import describe, without_user
 from loadgen.scenario.overrides import Overrides
+from loadgen.scenario.quantities import format_duration
+from loadgen.scenario.soak import SoakSpec, windows_of
 from loadgen.suite.conclusion import reason_of, soak_reason, why_cut
 from loadgen.suite.model import Part, Suite
 from loadgen.suite.results import HISTORY, Result, results_of
@@ -78,8 +81,17 @@ def run_parts(scenario: str, options: Options) -> ExitCode:
 def describe_parts(scenario: str, given: dict[str, Any]) -> str:
     """What `loadgen validate` says of a scenario with parts. Raises UsageError with what is wrong."""
     loaded = load_suite(scenario, _overrides(given))
-    parts = [f"part {part.spec.name}: {describe(part.loaded)}" for part in loaded.parts]
+    parts = [f"part {part.spec.name}: {_described(part)}" for part in loaded.parts]
     return "\n".join([f"{loaded.path}: valid, {len(parts)} parts", *parts])
+
+
+def _described(part: LoadedPart) -> str:
+    if part.spec.soak is None:
+        return describe(part.loaded)
+    stated = part.loaded.scenario.soak or SoakSpec()
+    every_s, for_s = part.spec.every_s or stated.every_s, part.spec.for_s or stated.for_s
+    windows = f"{windows_of(every_s, for_s)} windows of {format_duration(every_s)}"
+    return f"{part.loaded.path}: valid\n  soak       {windows}: {', '.join(stated.probes)}"
 
 
 def _overrides(given: dict[str, Any]) -> Overrides:
@@ -162,7 +174,7 @@ def _run_scenario(loaded: LoadedPart, place: Path, supervisor: Supervisor, base_
 def _run_soak(loaded: LoadedPart, place: Path, supervisor: Supervisor, base_url: str, options: Options) -> ExitCode:
     history = place / HISTORY
     # Forked and not executed, so that no process list shows what was given.
-    arguments = ["soak", loaded.ref, "--history", str(history), "--target", base_url]
+    arguments = ["soak", loaded.ref, "--history", str(history), "--target", base_url, "--parent", str(os.getpid())]
     for option, value in (("--every", loaded.spec.every_s), ("--for", loaded.spec.for_s)):
         arguments += [] if value is None else [option, f"{value!r}s"]
     for option, name in (("--model", "model"), ("--seed", "seed")):

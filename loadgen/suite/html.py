@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from loadgen.history.words import level
 from loadgen.outputs.console import duration
-from loadgen.outputs.html.cells import Cell, Missing, facts, table
+from loadgen.outputs.html.cells import Cell, facts, table
 from loadgen.outputs.html.definitions import definitions_section
 from loadgen.outputs.html.markup import Html, el, join
 from loadgen.outputs.html.page import page
@@ -77,7 +79,7 @@ def _verdict(suite: Suite, results: Sequence[Result]) -> Html:
         "verdict",
         "Verdict",
         _badge(suite.outcome, suite.reason),
-        table(headers, rows, label="Parts", words=(0, 1, len(headers) - 1), stacked=True),
+        table(headers, rows, label="Parts", words=range(len(headers)), stacked=True),
         el("p", "The verdict is the worst of the parts', by the order of exit codes.", class_="notes"),
         paragraphs(suite.notes, "told"),
     )
@@ -102,21 +104,23 @@ def _measured(result: Result) -> Html:
             latency_table(f"Latency of {result.part.name}", summary.latency, summary.service),
         ]
         for name, workload in summary.workloads.items():
-            if workload.quality:
-                parts += [el("h3", name), quality_tables(workload.quality)]
+            # Its tables, by length and depth and so on, are in the part's own report.
+            figures = {key: one for key, one in workload.quality.items() if one.columns is msgspec.UNSET}
+            if figures:
+                parts += [el("h3", name), quality_tables(figures)]
         return join([*parts, paragraphs(summary.run.notes, "told")])
     if (week := result.week) is not None:
+        levels = {name: (course.level(), course.unit) for name, course in week.courses.items()}
         rows: list[list[Cell]] = [
-            [name, _level(level(course.level(), name, course.unit)), f"{course.level().windows:,}"]
-            for name, course in week.courses.items()
+            [name, level(found, name, unit), f"{found.windows:,}"]
+            for name, (found, unit) in levels.items()
+            if found.windows
         ]
+        unknown = ", ".join(name for name, (found, _) in levels.items() if not found.windows)
         shown = table(["measure", "median", "windows"], rows, label=f"Measures of {result.part.name}")
-        return join([shown, paragraphs(week.soak.notes, "told")])
+        left_out = el("p", f"Not known, or too few requests a window: {unknown}.", class_="notes") if unknown else None
+        return join([shown, left_out, paragraphs(week.soak.notes, "told")])
     return el("p", "It left nothing to show.", class_="notes")
-
-
-def _level(told: str) -> Cell:
-    return Missing("nothing was measured, or it is unknown") if told == "–" else told
 
 
 def _run(suite: Suite, target: str) -> Html:

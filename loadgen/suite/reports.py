@@ -45,10 +45,7 @@ def markdown_report(suite: Suite, results: Sequence[Result]) -> str:
         markdown.table(
             (*HEADERS, "because"),
             "ll" + "r" * (len(HEADERS) - 2) + "l",
-            (
-                [*(code(cell, in_table=True) for cell in cells(one)), code(one.part.reason, in_table=True)]
-                for one in results
-            ),
+            map(_line, results),
         ),
     ]
     for result in results:
@@ -57,6 +54,12 @@ def markdown_report(suite: Suite, results: Sequence[Result]) -> str:
     if suite.notes:
         blocks.append(["Notes:", *(f"- {code(note)}" for note in suite.notes)])
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _line(result: Result) -> list[str]:
+    name, outcome, *figures = cells(result)
+    told = f"**{outcome}**" if result.part.outcome not in ("pass", "none") else outcome
+    return [code(name, in_table=True), told, *figures, code(result.part.reason, in_table=True)]
 
 
 def junit_report(suite: Suite, results: Sequence[Result]) -> str:
