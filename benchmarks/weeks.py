@@ -154,10 +154,10 @@ def _nearest(values: F64, q: float) -> F64:
 
 def _caches(rng: np.random.Generator, busy: F64, at_s: F64, ageing: Ageing) -> dict[str, F64]:
     """A prefix is gone when its lifetime is over, and now and then before: others need its room."""
-    found: dict[str, F64] = {"cache.hit_ratio.warm": _HIT * (rng.random(WINDOWS) >= 0.002)}
+    found: dict[str, F64] = {"cache.hit_ratio.warm": np.where(rng.random(WINDOWS) >= 0.002, _HIT, 0.0)}
     for name, delay_s in _DELAYS_S.items():
         lives = np.array([ageing.behaviour_at(at + delay_s).cache_lifetime_s > delay_s for at in at_s])
-        found[f"cache.hit_ratio.{name}"] = _HIT * (lives & (rng.random(WINDOWS) >= 0.03 * busy))
+        found[f"cache.hit_ratio.{name}"] = np.where(lives & (rng.random(WINDOWS) >= 0.03 * busy), _HIT, 0.0)
     return found
 
 

@@ -132,7 +132,10 @@ class Design:
         """The correlation of neighbouring bins, F64[...], 0 to 0.9, from residuals F64[..., bins]."""
         squares = np.einsum("...i,...i->...", residuals, residuals)
         at = self.neighbours
-        beside = np.einsum("...i,...i->...", residuals[..., at], residuals[..., at + 1])
+        if len(at) == self.size - 1:  # Without gaps, no copies are needed.
+            beside = np.einsum("...i,...i->...", residuals[..., :-1], residuals[..., 1:])
+        else:
+            beside = np.einsum("...i,...i->...", residuals[..., at], residuals[..., at + 1])
         seen = beside / max(1, len(at)) * self.size / np.maximum(squares, 1e-300)
         found: F64 = np.interp(seen, self.expected[0], RHOS)
         return found
