@@ -44,6 +44,7 @@ class SoakRunner:
         self._known: dict[int, Probe] = {probe.number: probe for probe in around.history.probes(soak.id)}
         self._pending: list[tuple[float, int, Due]] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._running: set[str] = set()
         self._room = asyncio.Semaphore(_MOST_AT_ONCE)
         # SQLite syncs at every commit, for milliseconds in which the loop would time nothing rightly.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="loadgen-history")
@@ -141,22 +142,35 @@ class SoakRunner:
             return
         async with self._room:
             began_s = self._around.time.now_s()
-            if self._is_past(due, began_s):
-                await self._keep(self._probe(due, "missed", due.due_s, due.due_s, error="it could not begin in time"))
+            if (hindrance := self._hindrance(due, began_s)) is not None:
+                await self._keep(self._probe(due, "missed", due.due_s, due.due_s, error=hindrance))
                 return
-            await self._write(self._around.history.start, self._soak.id, due.number, began_s)
-            asking = Asking(self._around.line, due.name, f"{self._soak.id} {due.number}")
+            self._running.add(due.name)
             try:
-                outcome, error, measures = await self._ask(due, asking)
-            except asyncio.CancelledError:
-                self._cut_off.append(self._probe(due, "interrupted", began_s, self._around.time.now_s()))
-                raise
-            await self._keep(self._probe(due, outcome, began_s, self._around.time.now_s(), measures, error))
+                await self._measure(due, began_s)
+            finally:
+                self._running.discard(due.name)
 
-    def _is_past(self, due: Due, now_s: float) -> bool:
+    def _hindrance(self, due: Due, now_s: float) -> str | None:
+        """Why a probe is not to begin now; None where nothing is in its way."""
+        if due.name in self._running:
+            # A target so slow is not to get a load from a soak that is none.
+            return "the same probe of an earlier window is still under way"
         if due.planting is None:
-            return standing(due, now_s, ()) == "missed"
-        return is_too_late(due, self._known[due.planting].ended_s, now_s)
+            late = standing(due, now_s, ()) == "missed"
+        else:
+            late = is_too_late(due, self._known[due.planting].ended_s, now_s)
+        return "it could not begin in time" if late else None
+
+    async def _measure(self, due: Due, began_s: float) -> None:
+        await self._write(self._around.history.start, self._soak.id, due.number, began_s)
+        asking = Asking(self._around.line, due.name, f"{self._soak.id} {due.number}")
+        try:
+            outcome, error, measures = await self._ask(due, asking)
+        except asyncio.CancelledError:
+            self._cut_off.append(self._probe(due, "interrupted", began_s, self._around.time.now_s()))
+            raise
+        await self._keep(self._probe(due, outcome, began_s, self._around.time.now_s(), measures, error))
 
     async def _ask(self, due: Due, asking: Asking) -> tuple[Outcome, str | None, Measures]:
         outcome: Outcome = "ok"

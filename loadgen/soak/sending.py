@@ -16,10 +16,12 @@ from loadgen.workloads.base import Turn
 
 # Nothing that follows in the same probe would fare otherwise.
 _LOST = ("connect", "tls")
+# So many timeouts in a row, and the target hangs: a hundred of them would take hours.
+_SILENT = 2
 
 
 class TargetLostError(Exception):
-    """There is no connection to the target: the rest of the probe is not tried."""
+    """There is no connection to the target, or it hangs: the rest of the probe is not tried."""
 
 
 class NotMeasuredError(Exception):
@@ -135,11 +137,14 @@ class Asking:
     asked: list[Asked] = field(default_factory=list)
 
     async def ask(self, turn: Turn) -> Asked:
-        """Send one more. Raises TargetLostError where there is no connection."""
+        """Send one more. Raises TargetLostError where there is no connection, or no answer any more."""
         found = await self.line.ask(turn, self.probe, self.session, len(self.asked))
         self.asked.append(found)
         if found.error is not None and found.error.startswith(_LOST):
             raise TargetLostError(found.error)
+        last = self.asked[-_SILENT:]
+        if len(last) == _SILENT and all(one.error is not None and one.error.startswith("timeout") for one in last):
+            raise TargetLostError(f"{_SILENT} requests in a row: {found.error}")
         return found
 
     async def need(self, turn: Turn) -> Asked:
