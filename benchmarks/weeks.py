@@ -30,7 +30,7 @@ WINDOWS, WINDOW_S, DAY_S = 672, 900.0, 86_400.0
 MONDAY_S = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
 STARTS = 28
 # What `loadgen soak` asks by default, a window.
-LATENCIES, PROMPT, ANSWER, PREFIX = 20, 300, 64, 2_150
+PROMPT, ANSWER, PREFIX = 300, 32, 2_150
 CLASSES, REPEATS, AGENTS, CALLS = ("short", "list", "long"), 5, 4, 3
 _DELAYS_S = {"after_1m": 60.0, "after_5m": 300.0, "after_60m": 3600.0}
 _LIFETIME_S = 480.0
@@ -46,6 +46,7 @@ class Setting:
     ar: how much a window's load is like that of the one before. seasons: whether there are days and weekends.
     gaps: the share of windows missing, half of them in two outages. slow: the share of the load's scatter that lasts
     for half a day. zone_h: how many hours before UTC weekends begin where the users are. monday: begin on one always.
+    requests: of the latency probe, a window.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Setting:
     slow: float = 0.0
     zone_h: float = 0.0
     monday: bool = False
+    requests: int = 100
 
 
 def drawn_week(setting: Setting, number: int) -> tuple[float, dict[str, Series]]:
@@ -67,7 +69,7 @@ def drawn_week(setting: Setting, number: int) -> tuple[float, dict[str, Series]]
     ageing = Ageing(_LIFETIME_S, drifts)
     busy = _busy(rng, times_s, setting)
     measures = {
-        **_latencies(rng, busy, [ageing.behaviour_at(at) for at in times_s - start_s]),
+        **_latencies(rng, busy, setting.requests, [ageing.behaviour_at(at) for at in times_s - start_s]),
         **_caches(rng, busy, times_s - start_s, ageing),
         **_outputs(number, [ageing.behaviour_at(at).output_factor for at in times_s - start_s]),
         **_tools(rng, busy),
@@ -78,7 +80,7 @@ def drawn_week(setting: Setting, number: int) -> tuple[float, dict[str, Series]]
     return start_s, {name: _series(name, times_s[kept], values[kept]) for name, values in measures.items()}
 
 
-_ASKED = {"cache": 3, "output": 15, "tools": 12, "latency": LATENCIES}
+_ASKED = {"cache": 3, "output": 15, "tools": 12, "latency": 100}
 
 
 def _series(name: str, times_s: F64, values: F64) -> Series:
@@ -116,9 +118,9 @@ def _busy(rng: np.random.Generator, times_s: F64, setting: Setting) -> F64:
     return np.minimum(0.97, level * np.exp(0.25 * scatter))
 
 
-def _latencies(rng: np.random.Generator, busy: F64, behaviours: list[Behaviour]) -> dict[str, F64]:
-    """Of 20 requests a window, one after another, on an engine that others fill as `busy` says."""
-    sequences = rng.binomial(_PROFILE.max_batch - 1, busy[:, None], (WINDOWS, LATENCIES)).astype(np.float64)
+def _latencies(rng: np.random.Generator, busy: F64, requests: int, behaviours: list[Behaviour]) -> dict[str, F64]:
+    """Of requests one after another, on an engine that others fill as `busy` says."""
+    sequences = rng.binomial(_PROFILE.max_batch - 1, busy[:, None], (WINDOWS, requests)).astype(np.float64)
     step = _step_s(_PROFILE, sequences)
     jitter = np.exp(_PROFILE.jitter_sigma * rng.standard_normal(step.shape))
     # A request waits for the step under way, and its prompt takes one.
@@ -132,11 +134,11 @@ def _latencies(rng: np.random.Generator, busy: F64, behaviours: list[Behaviour])
     e2e = ttft + (ANSWER - 1) * tpot
     found = {f"latency.tpot_s.{name}": _nearest(tpot, q) for name, q in (("p50", 0.5),)}
     for metric, values in (("ttft_s", ttft), ("e2e_s", e2e)):
-        found |= {f"latency.{metric}.{name}": _nearest(values, q) for name, q in _TAILS}
+        found |= {f"latency.{metric}.{name}": _nearest(values, q) for name, q in _TAILS if requests * (1 - q) > 0.999}
     return found
 
 
-_TAILS = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95))
+_TAILS = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99))
 
 
 def _step_s(profile: Profile, sequences: F64, prompt: int = 0) -> F64:

@@ -15,23 +15,23 @@ from loadgen.stats.drift import Drifts, Series, find_drifts
 _LEAST: Final = {"cache.": 0.05, "latency.": 0.05, "tools.": 0.05, "errors.": 0.01, "output.tokens.sd": 0.1}
 _LEAST_ELSE: Final = 0.02
 # Answers of each class vary by half of their length: a change that all classes share shows in all of them together.
-_POOLED: Final = ("output.tokens.mean", "output.tokens.sd")
+POOLED: Final = ("output.tokens.mean", "output.tokens.sd")
 
 
 def judged(series: Mapping[str, Series]) -> Drifts:
-    """The drifts of one soak's measures, by name, and of the classes of prompts together: `output.tokens.mean` is
-    the geometric mean of `output.tokens.mean.CLASS` in windows that have all classes."""
-    family = {**series, **_pooled(series)}
-    return find_drifts(family, minimum_effect={name: _least(name) for name in family})
+    """The drifts of one soak's measures, by name, all in one family."""
+    return find_drifts(series, minimum_effect={name: _least(name) for name in series})
 
 
 def _least(name: str) -> float:
     return next((least for start, least in _LEAST.items() if name.startswith(start)), _LEAST_ELSE)
 
 
-def _pooled(series: Mapping[str, Series]) -> dict[str, Series]:
+def pooled(series: Mapping[str, Series]) -> dict[str, Series]:
+    """Measures of all classes of prompts together: `output.tokens.mean` is the geometric mean of
+    `output.tokens.mean.CLASS`, in windows that have all classes. None where there is but one class."""
     found = {}
-    for name in _POOLED:
+    for name in POOLED:
         classes = [one for other, one in series.items() if other.startswith(f"{name}.")]
         if len(classes) > 1:
             found[name] = _together(classes)

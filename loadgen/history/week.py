@@ -5,16 +5,17 @@ Pure functions of a soak and its probes; the terminal, the page and the exports 
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
+from loadgen.history.judged import judged, pooled
 from loadgen.history.model import Measure, Probe, Soak
 from loadgen.stats.clusters import F64
-from loadgen.stats.drift import Drift, Drifts, Series, find_drifts
+from loadgen.stats.drift import Drift, Drifts, Series
 
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3600.0
@@ -60,6 +61,11 @@ class Course:
         high = _median(np.where(np.isnan(highs), np.inf, highs)[bounded])
         return Level(_median(known), low, high, int((~np.isnan(values) | bounded).sum()))
 
+    @property
+    def known(self) -> bool:
+        """Whether anything at all is known of it: a value, or a bound."""
+        return bool(self.level().windows)
+
     def between(self, from_s: float, to_s: float) -> Level:
         """Over the windows due in a stretch of time."""
         return self.level((self.times_s >= from_s) & (self.times_s < to_s))
@@ -89,7 +95,9 @@ class Week:
         for probe in self.probes:
             for name, measure in probe.measures.items():
                 found.setdefault(name, []).append((probe, measure))
-        return {name: _course(name, found[name]) for name in sorted(found, key=_rank)}
+        courses = {name: _course(name, found[name]) for name in found}
+        courses |= _of_all_classes(courses)
+        return {name: courses[name] for name in sorted(courses, key=_rank)}
 
     @cached_property
     def windows(self) -> int:
@@ -159,7 +167,7 @@ class Week:
 
 def drifts_of(courses: Iterable[Course]) -> Drifts:
     """The drifts among these measures, as one family."""
-    return find_drifts({course.name: _series(course) for course in courses if course.name not in _NO_SERIES})
+    return judged({course.name: _series(course) for course in courses if course.name not in _NO_SERIES})
 
 
 def week_of(soak: Soak, probes: Iterable[Probe]) -> Week:
@@ -174,6 +182,22 @@ def drift_of(week: Week, name: str) -> list[Drift]:
 
 def _series(course: Course) -> Series:
     return Series(course.times_s, course.values, scale="absolute" if course.unit == "ratio" else "relative")
+
+
+def _of_all_classes(courses: Mapping[str, Course]) -> dict[str, Course]:
+    """What all classes of prompts come to together, as courses of their own."""
+    found = {}
+    for name, series in pooled({name: _series(course) for name, course in courses.items()}).items():
+        classes = [course for other, course in courses.items() if other.startswith(f"{name}.")]
+        at = np.searchsorted(classes[0].times_s, series.times_s)
+        unbounded = np.full(len(series.times_s), np.nan)
+        if all(np.array_equal(course.times_s, series.times_s) for course in classes):
+            counts = np.sum([course.counts for course in classes], axis=0)
+            windows = classes[0].windows[at]
+            found[name] = Course(
+                name, classes[0].unit, windows, series.times_s, series.values, unbounded, unbounded, counts
+            )
+    return found
 
 
 def _course(name: str, found: Sequence[tuple[Probe, Measure]]) -> Course:

@@ -16,6 +16,7 @@ from loadgen.stats.drift_size import Change, Moment, step_change, step_moment, t
 from loadgen.stats.drift_tests import Tested, confirmed, tested
 
 _CONFIDENCE = 0.95
+_LEAST_EFFECT = 0.02
 Kind = Literal["step", "trend"]
 Scale = Literal["relative", "absolute"]
 
@@ -25,7 +26,8 @@ class Series:
     """One measure over time: times_s (epoch seconds) and values (NaN where unknown), both F64[n], in any order.
 
     scale: whether its changes are told as shares of what was before (times, tokens, money) or as differences (shares
-    and rates). Where values of a relative one are not all positive, its changes are told as differences too.
+    and rates). Of a relative one whose values are not all positive, the difference of means is held against the mean
+    before, and told as it is where that is not positive either.
     """
 
     times_s: F64
@@ -76,11 +78,11 @@ class Drifts:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A series without its gaps. values: as measured, and logarithms of them on a relative scale, as `series` has."""
+    """A series without its gaps. values: as measured, or the logarithms of values that are positive, on a relative scale."""
 
     name: str
     scale: Scale
-    relative_effect: bool
+    logarithms: bool
     times_s: F64
     values: F64
     series: Binned
@@ -93,7 +95,7 @@ def find_drifts(
     season_s: float = 86_400.0,
     week_s: float = 604_800.0,
     family_error: float = 0.05,
-    minimum_effect: Mapping[str, float] | float = 0.02,
+    minimum_effect: Mapping[str, float] | float = _LEAST_EFFECT,
 ) -> Drifts:
     """The drifts of these series, one a series at most, seasons of the day and the weekend taken out.
 
@@ -116,8 +118,7 @@ def find_drifts(
     ]
     found = [_drift(one, test, p) for one, test, p in zip(known, tests, _holm(tests), strict=True) if p <= family_error]
     effects = minimum_effect if isinstance(minimum_effect, Mapping) else dict.fromkeys(series, minimum_effect)
-    scales = {one.name: one for one in known}
-    large = [drift for drift in found if _matters(drift, scales[drift.series], effects.get(drift.series, 0.02))]
+    large = [drift for drift in found if abs(drift.size) >= effects.get(drift.series, _LEAST_EFFECT)]
     return Drifts(
         tuple(sorted(large, key=lambda drift: drift.at_s)),
         tuple(undecided),
@@ -130,11 +131,12 @@ def _known(name: str, series: Series, season_s: float, week_s: float) -> _Known:
     seen = np.isfinite(series.values) & np.isfinite(series.times_s)
     order = np.argsort(series.times_s[seen], kind="stable")
     times_s, values = series.times_s[seen][order], series.values[seen][order].astype(np.float64)
-    relative = series.scale == "relative" and bool(np.all(values > 0))
-    put = np.log(values) if relative else values
+    if len(values) == 0:
+        raise TooLittleError("it was never measured")
+    logarithms = series.scale == "relative" and bool(np.all(values > 0))
+    put = np.log(values) if logarithms else values
     grid = binned(times_s, put, season_s, week_s)
-    scale: Scale = "relative" if relative else "absolute"
-    return _Known(name, scale, series.scale == "relative", times_s, put, grid, design_of(grid))
+    return _Known(name, series.scale, logarithms, times_s, put, grid, design_of(grid))
 
 
 def _holm(tests: list[Tested]) -> list[float]:
@@ -161,11 +163,15 @@ def _drift(one: _Known, test: Tested, p_adjusted: float) -> Drift:
 
 def _told(one: _Known, kind: Kind, moment: Moment, change: Change, p_adjusted: float) -> Drift:
     """On its scale: logarithms become shares again."""
-    before, after = change.before, change.before + change.by
-    size, low, high = change.by, change.low, change.high
-    if one.scale == "relative":
+    before, after, scale = change.before, change.before + change.by, one.scale
+    sizes = (change.by, change.low, change.high)
+    if one.logarithms:
         before, after = float(np.exp(before)), float(np.exp(after))
-        size, low, high = (float(np.expm1(by)) for by in (size, low, high))
+        sizes = float(np.expm1(sizes[0])), float(np.expm1(sizes[1])), float(np.expm1(sizes[2]))
+    elif scale == "relative" and before > 0:
+        sizes = sizes[0] / before, sizes[1] / before, sizes[2] / before
+    else:
+        scale = "absolute"
     return Drift(
         series=one.name,
         kind=kind,
@@ -174,16 +180,9 @@ def _told(one: _Known, kind: Kind, moment: Moment, change: Change, p_adjusted: f
         at_high_s=moment.high_s,
         before=before,
         after=after,
-        size=size,
-        low=low,
-        high=high,
-        scale=one.scale,
+        size=sizes[0],
+        low=sizes[1],
+        high=sizes[2],
+        scale=scale,
         p_adjusted=p_adjusted,
     )
-
-
-def _matters(drift: Drift, one: _Known, least: float) -> bool:
-    """A share of what was before, where only values that are not all positive kept the scale from being relative."""
-    if one.relative_effect and one.scale == "absolute":
-        least *= max(abs(drift.before), abs(drift.after))
-    return abs(drift.size) >= least
