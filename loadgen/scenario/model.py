@@ -32,7 +32,7 @@ from loadgen.scenario.quantities import parse_number, shown
 from loadgen.scenario.records import Records, RecordsSpec
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 from loadgen.scenario.slos import Slo
-from loadgen.scenario.soak import SoakSpec
+from loadgen.scenario.soak import SoakSpec, soak_problems
 from loadgen.scenario.stated import SloSpec, slo_problems
 from loadgen.scenario.tools import ToolsSpec
 
@@ -423,16 +423,6 @@ def _budget_problems(prices: Prices | None, hardware: Hardware | None) -> Iterab
         yield Problem(("budget",), what)
 
 
-def _soak_problems(soak: SoakSpec, workloads: Iterable[Any]) -> Iterable[Problem]:
-    """A soak's tool tasks are those of a workload that is there."""
-    agents = [spec.name for spec in workloads if isinstance(spec, ToolsSpec) and spec.bfcl is None]
-    name = soak.tools.workload
-    if name is not None and name not in agents:
-        accepted = ", ".join(agents) or "none here, remove it"
-        what = f"{name!r} is no workload of agents with tools; accepted: {accepted}"
-        yield Problem(("soak", "tools", "workload"), what)
-
-
 class Scenario(Part):
     """Everything a run is told. Same scenario and same seed, same plan.
 
@@ -464,7 +454,8 @@ class Scenario(Part):
         if self.budget is not None:
             problems.extend(_budget_problems(self.prices, self.hardware))
         if self.soak is not None:
-            problems.extend(_soak_problems(self.soak, self.workloads))
+            agents = [spec.name for spec in self.workloads if isinstance(spec, ToolsSpec) and spec.bfcl is None]
+            problems.extend(soak_problems(self.soak, agents))
         problems.extend(
             Problem(("slos", index), what)
             for index, what in slo_problems(

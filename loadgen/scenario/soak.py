@@ -3,12 +3,12 @@
 docs/cost-stability.md has what each key does. A scenario without `soak:` is soaked with these defaults.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from loadgen.scenario.fields import Count, Label, PositiveCount, PositiveSeconds, Text
+from loadgen.scenario.fields import Count, Label, PositiveCount, PositiveSeconds, Problem, Text
 from loadgen.scenario.sizes import Part, some
 
 ProbeKind = Literal["cache", "output", "tools", "latency"]
@@ -89,6 +89,15 @@ class SoakSpec(Part):
     output: OutputProbes = Field(default_factory=OutputProbes)
     tools: ToolProbes = Field(default_factory=ToolProbes)
     latency: LatencyProbes = Field(default_factory=LatencyProbes)
+
+
+def soak_problems(soak: SoakSpec, agents: Sequence[str]) -> Iterable[Problem]:
+    """A soak's tool tasks are those of a workload that is there. agents: the names of those with tools."""
+    name = soak.tools.workload
+    if name is not None and name not in agents:
+        accepted = ", ".join(agents) or "none here, remove it"
+        what = f"{name!r} is no workload of agents with tools; accepted: {accepted}"
+        yield Problem(("soak", "tools", "workload"), what)
 
 
 def windows_of(every_s: float, for_s: float) -> int:

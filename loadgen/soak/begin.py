@@ -113,7 +113,7 @@ def new_soak(
         prices=None if prices is None else prices.currency,
         plan=plan,
         windows=windows_of(spec.every_s, spec.for_s),
-        notes=_notes(scenario, spec, findings),
+        notes=_notes(scenario, spec, findings, target, time_scale),
     )
 
 
@@ -139,9 +139,13 @@ def unfinished(
     return last
 
 
-def _notes(scenario: Scenario, spec: SoakSpec, findings: PreflightFindings) -> tuple[str, ...]:
+def _notes(
+    scenario: Scenario, spec: SoakSpec, findings: PreflightFindings, target: str, time_scale: float
+) -> tuple[str, ...]:
     """What a reader of the week must know before its first figure."""
     notes = []
+    if time_scale != 1 and target != SIMULATOR:
+        notes.append(f"the target knows nothing of the time scale: to it every delay was {time_scale:g} times shorter")
     if findings.cached_tokens is False and "cache" in spec.probes:
         notes.append(
             "the target does not tell cached tokens: the cache's measures are unknown, and costs are intervals"
