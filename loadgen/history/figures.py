@@ -18,8 +18,8 @@ _LIFETIME: Final = "cache.lifetime_s"
 
 
 def course_figure(weeks: Sequence[Week], name: str) -> Figure:
-    """One measure of one soak or of several. Those that do not have it are left out."""
-    having = [week for week in weeks if name in week.courses]
+    """One measure of one soak or of several; those that know nothing of it are left out."""
+    having = [week for week in weeks if name in week.courses and week.courses[name].known]
     unit = having[0].courses[name].unit
     traces: list[Trace] = []
     layout: Layout = {
@@ -163,7 +163,7 @@ def _drift_shapes(week: Week, drift: Drift) -> list[dict[str, Any]]:
 def _drift_notes(week: Week, drift: Drift, until: float) -> list[dict[str, Any]]:
     """The size at its place, above the plot; the page's script leaves it out where it has no room."""
     x = float(days_since(week, np.array([drift.at_s]))[0])
-    size = change(drift.size, drift.scale)
+    size = change(drift.size, drift, week.courses[drift.series].unit)
     texts = [f"{size} on {moment(drift.at_s)}", size]
     place = {"x": x, "xanchor": "left", "yref": "paper", "y": 1, "yanchor": "bottom", "showarrow": False}
     return [{**place, "until": until, "texts": texts}]
@@ -185,7 +185,7 @@ def _caption(week: Week, name: str, *, alone: bool) -> str:
         least, most = (figure(float(one), name, course.unit) for one in (known.min(), known.max()))
         said += f" From {least} to {most}."
     for drift in drift_of(week, name):
-        said += f" A {drift.kind} of {drift_size(drift)}, {drift_when(drift, week.soak.started_s)}."
+        said += f" A {drift.kind} of {drift_size(drift, course.unit)}, {drift_when(drift, week.soak.started_s)}."
     return said
 
 

@@ -141,8 +141,8 @@ def _drift_row(week: Week, at: int) -> list[Cell]:
         drift_when(drift, week.soak.started_s),
         figure(drift.before, drift.series, unit),
         figure(drift.after, drift.series, unit),
-        change(drift.size, drift.scale),
-        f"{change(drift.low, drift.scale)} to {change(drift.high, drift.scale)}",
+        change(drift.size, drift, unit),
+        f"{change(drift.low, drift, unit)} to {change(drift.high, drift, unit)}",
         f"{drift.p_adjusted:.2g}",
     ]
 
@@ -161,6 +161,8 @@ def _of_one(week: Week) -> Html:
     headers = ["measure", *(["first day", "last day"] if days else ["median"]), "peak", "off-peak", "drift"]
     rows = []
     for name, course in week.courses.items():
+        if not course.known:
+            continue
         spans = [course.between(*day) for day in days] if days else [course.level()]
         peak = week.peak(course) if name.startswith("cost.") else None
         levels = [_level_cell(one, name, course) for one in spans]
@@ -200,18 +202,22 @@ def _level_cell(found: Level, name: str, course: Course) -> Cell:
 
 def _drift_cell(week: Week, name: str) -> str:
     return "; ".join(
-        f"{change(one.size, one.scale)}, {days_in(one, week.soak.started_s)}" for one in drift_of(week, name)
+        f"{change(one.size, one, week.courses[name].unit)}, {days_in(one, week.soak.started_s)}"
+        for one in drift_of(week, name)
     )
 
 
 def _group(weeks: Sequence[Week], anchor: str, title: str, start: str) -> Html:
     names = [name for name in names_of(weeks) if name.startswith(start) and name != PRICE]
-    figures = [course_figure(weeks, name) for name in names if any(name in week.courses for week in weeks)]
+    known = [name for name in names if any(name in week.courses and week.courses[name].known for week in weeks)]
+    figures = [course_figure(weeks, name) for name in known]
     if start == "output." and len(weeks) == 1:
         classes = [name.removeprefix(_SPREAD) for name in names if name.startswith(_SPREAD)]
         spreads = [spread_figure(weeks[0], prompts) for prompts in classes]
         figures = [*(one for one in spreads if one is not None), *figures]
-    return section(anchor, title, grid(figures))
+    unknown = ", ".join(name for name in names if name not in known)
+    note = el("p", f"Not known in any window: {unknown}.", class_="notes") if unknown else None
+    return section(anchor, title, grid(figures), note)
 
 
 def _probes(weeks: Sequence[Week]) -> Html:

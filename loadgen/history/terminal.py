@@ -50,6 +50,8 @@ def _print_week(week: Week, console: Console) -> None:
         _print_drifts(week, console)
         _say(console, _title(week), "italic")
         console.print(_courses(week))
+        if unknown := [name for name, course in week.courses.items() if not course.known]:
+            _say(console, f"Not known in any window: {', '.join(unknown)}", "dim")
         _print_peak(week, console)
 
 
@@ -71,7 +73,7 @@ def _print_drifts(week: Week, console: Console) -> None:
     for drift in drifts.found:
         course = week.courses[drift.series]
         before, after = (figure(value, drift.series, course.unit) for value in (drift.before, drift.after))
-        _say(console, f"Drift: {drift.series} {drift_size(drift)}: {before} to {after}", "bold red")
+        _say(console, f"Drift: {drift.series} {drift_size(drift, course.unit)}: {before} to {after}", "bold red")
         _say(console, f"  a {drift.kind}, {drift_when(drift, week.soak.started_s)}", "red")
     if not drifts.found and drifts.tested:
         _say(console, f"No drift among {len(drifts.tested)} measures", "green")
@@ -89,6 +91,8 @@ def _courses(week: Week) -> Table:
     for header in ("first day", "last day") if days else ("median",):
         table.add_column(header, justify="right")
     for name, course in week.courses.items():
+        if not course.known:
+            continue
         line = sparkline(course, week.soak.started_s, week.until_s, _WIDTH)
         levels = [course.between(*day) for day in days] if days else [course.level()]
         style = "bold red" if drift_of(week, name) else ""

@@ -52,14 +52,19 @@ def level(found: Level | None, name: str, unit: str) -> str:
     return f"up to {figure(found.high, name, unit)}" if found.high is not None else NOT_MEASURED
 
 
-def change(value: float, scale: str) -> str:
-    """A change as a share of what was before, or in percentage points."""
-    return f"{value:+.1%}" if scale == "relative" else f"{100 * value:+.3g} points"
+def change(value: float, drift: Drift, unit: str) -> str:
+    """A change (a drift's size, or a bound of it) as a share of what was before, in percentage points, or in its unit."""
+    if drift.scale == "relative":
+        return f"{value:+.1%}"
+    if unit == "ratio":
+        return f"{100 * value:+.3g} points"
+    return f"{'-' if value < 0 else '+'}{figure(abs(value), drift.series, unit)}"
 
 
-def drift_size(drift: Drift) -> str:
+def drift_size(drift: Drift, unit: str) -> str:
     """How much has changed, with its interval."""
-    return f"{change(drift.size, drift.scale)} ({change(drift.low, drift.scale)} to {change(drift.high, drift.scale)})"
+    size, low, high = (change(value, drift, unit) for value in (drift.size, drift.low, drift.high))
+    return f"{size} ({low} to {high})"
 
 
 def drift_when(drift: Drift, start_s: float) -> str:

@@ -8,7 +8,8 @@ import pytest
 
 from loadgen.history.model import Measure, Probe
 from loadgen.history.week import Level, Week, week_of
-from loadgen.history.words import figure, level, sparkline
+from loadgen.history.words import drift_size, figure, level, sparkline
+from loadgen.stats.drift import Drift, Scale
 from tests.support.histories import MONDAY_S, Story, a_soak, a_week
 
 
@@ -126,3 +127,16 @@ def test_shares_are_told_as_percentages(value: float | None, told: str) -> None:
 
 def test_a_value_that_is_not_known_is_nan_in_a_course() -> None:
     assert math.isnan(week(probe(0, known(None))).courses["m"].values[0])
+
+
+@pytest.mark.parametrize(
+    ("scale", "unit", "told"),
+    [
+        ("relative", "s", "+10.0% (-5.0% to +20.0%)"),
+        ("absolute", "ratio", "+10 points (-5 points to +20 points)"),
+        ("absolute", "s", "+100 ms (-50.0 ms to +200 ms)"),
+    ],
+)
+def test_a_drift_is_told_on_its_scale(scale: Scale, unit: str, told: str) -> None:
+    drift = Drift("m", "step", 5.0, 4.0, 6.0, 1.0, 1.1, 0.1, -0.05, 0.2, scale, 0.01)
+    assert drift_size(drift, unit) == told
