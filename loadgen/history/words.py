@@ -53,7 +53,7 @@ def level(found: Level | None, name: str, unit: str) -> str:
 
 
 def change(value: float, drift: Drift, unit: str) -> str:
-    """A change (a drift's size, or a bound of it) as a share of what was before, in percentage points, or in its unit."""
+    """A drift's size, or a bound of it, as a share of what was before, in percentage points, or in its unit."""
     if drift.scale == "relative":
         return f"{value:+.1%}"
     if unit == "ratio":
