@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _FASTEST = 1e6
 _HELP = """\b
 Examples:
-  loadgen soak cost_stability --target https://api.deepseek.com --every 15m --for 7d --resume
-  loadgen soak cost_stability --every 15m --for 7d --time-scale 600       a week in 17 minutes, on the simulator
+  loadgen soak cost_stability --target https://api.deepseek.com --model deepseek-chat --resume
+  loadgen soak cost_stability --time-scale 600 --set soak.latency.requests=20     a simulated week in 17 minutes
   loadgen soak cost_stability --time-scale 600 --simulator '--drift cache_lifetime:4m@4d'
 Whatever ends it, the same command with --resume goes on with it; `loadgen history` shows it meanwhile.
 
