@@ -78,7 +78,7 @@ class Drifts:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A series without its gaps. values: as measured, or the logarithms of values that are positive, on a relative scale."""
+    """A series without its gaps. values: as measured; logarithms where they are relative and all positive."""
 
     name: str
     scale: Scale

@@ -20,7 +20,7 @@ I64 = npt.NDArray[np.int64]
 RHOS: F64 = np.linspace(0.0, 0.9, 10)
 # Bins a day that are tried, and how many there may be in all: matrices of their square are made.
 _A_DAY = (24, 12, 8, 6, 4, 3, 2, 1)
-_MOST_BINS = 700
+_MOST_BINS = 400
 _FEWEST_DAYS, _FEWEST_BINS, _FEWEST_FREE = 3, 20, 10
 # Bins that a level is told from, on either side of a step, and how much of a step its seasons must leave.
 _FEWEST_BESIDE, _LEAST_LEFT, _LEAST_SHARE = 3, 1.5, 1 / 42

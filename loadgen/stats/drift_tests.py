@@ -105,10 +105,13 @@ def confirmed(design: Design, values: F64, first: Tested) -> Tested:
 def drawn(design: Design, rho: float, count: int, rng: np.random.Generator, pool: F64 | None = None) -> F64:
     """Series of nothing but chance, F64[count, bins], variance 1, neighbours correlated by rho.
 
-    pool: what their innovations are drawn from, by default a normal distribution.
+    pool: innovations, put into another order each time: with as many rare ones as there were. By default normal ones.
     """
     width = int(design.numbers[-1]) + 1
-    noise = rng.standard_normal((count, width)) if pool is None else rng.choice(pool, (count, width))
+    if pool is None:
+        noise = rng.standard_normal((count, width))
+    else:
+        noise = rng.permuted(np.tile(np.resize(pool, width), (count, 1)), axis=1)
     noise[:, 1:] *= np.sqrt(1 - rho * rho)
     series: F64 = lfilter([1.0], [1.0, -rho], noise, axis=1)
     return np.ascontiguousarray(series[:, design.numbers])
