@@ -14,7 +14,7 @@ from loadgen.stats.drift_grid import RHOS, Binned, Design
 from loadgen.stats.drift_tests import kendall_deviations, scores_of
 
 _SEED = 11
-_REDRAWN = 500
+_REDRAWN = 300
 _BLOCK = 4
 _FEWEST_DEGREES = 3.0
 
