@@ -57,16 +57,15 @@ def history(soaks: tuple[str, ...], path: Path | None, html: Path | None, csv: P
         known = opened.soaks()
         chosen = _chosen(known, soaks, opened.path)
         weeks = [week_of(soak, opened.probes(soak.id)) for soak in chosen]
-    printed = False
     if html is not None:
         from loadgen.history.page import history_page
 
-        printed |= _write(html, history_page(weeks).encode())
+        _write(html, history_page(weeks).encode())
     if csv is not None:
-        printed |= _write(csv, to_csv(weeks).encode())
+        _write(csv, to_csv(weeks).encode())
     if json is not None:
-        printed |= _write(json, to_json(weeks))
-    if not printed:
+        _write(json, to_json(weeks))
+    if html is csv is json is None:
         from loadgen.history.terminal import print_weeks
         from loadgen.outputs.console import ReportConsole
 
@@ -93,12 +92,12 @@ def _chosen(known: Sequence["Soak"], asked: Sequence[str], path: Path) -> list["
     return chosen
 
 
-def _write(path: Path, data: bytes) -> bool:
-    """Write a whole file, or leave what was there; whether it went to the standard output."""
+def _write(path: Path, data: bytes) -> None:
+    """Write a whole file, or leave what was there."""
     if path == _STDOUT:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
-        return True
+        return
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,5 +106,4 @@ def _write(path: Path, data: bytes) -> bool:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise UsageError(f"{path}: can't be written: {error.strerror or error}") from error
-    click.echo(path)
-    return False
+    click.echo(path, err=True)

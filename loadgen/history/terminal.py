@@ -62,8 +62,8 @@ def _progress(week: Week) -> str:
 
 def _print_gaps(week: Week, console: Console) -> None:
     for gap in week.gaps[:_MOST_GAPS]:
-        windows = f"{gap.windows} window{'' if gap.windows == 1 else 's'}"
-        _say(console, f"Gap: {moment(gap.from_s)} to {moment(gap.to_s)}, {windows}: {gap.reason}", "yellow")
+        when = f"{moment(gap.from_s)} to {moment(gap.to_s)}"
+        _say(console, f"Gap: {when}, {_windows(gap.windows)}: {gap.reason}", "yellow")
     if (left := len(week.gaps) - _MOST_GAPS) > 0:
         _say(console, f"and {left} more gaps", "yellow")
 
@@ -110,7 +110,7 @@ def _print_peak(week: Week, console: Console) -> None:
         if not name.startswith("cost.per_") or (levels := week.peak(course)) is None:
             continue
         peak, off = (level(one, name, course.unit) for one in levels)
-        _say(console, f"{name}: {peak} in peak hours ({levels[0].windows} windows), {off} off-peak")
+        _say(console, f"{name}: {peak} in peak hours ({_windows(levels[0].windows)}), {off} off-peak")
 
 
 def _print_beside(weeks: Sequence[Week], console: Console) -> None:
@@ -129,6 +129,10 @@ def _cell(week: Week, name: str) -> str:
         return NOT_MEASURED
     told = level(course.level(), name, course.unit)
     return f"{told} *" if drift_of(week, name) else told
+
+
+def _windows(count: int) -> str:
+    return f"{count} window{'' if count == 1 else 's'}"
 
 
 def _say(console: Console, text: str, style: str | None = None) -> None:
