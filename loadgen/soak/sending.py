@@ -1,5 +1,6 @@
 """One request of a probe: sent, measured, priced at the rates of the soak's hour. The soak's only way to the target."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -81,12 +82,18 @@ class Line:
         return None if self.prices is None else self.prices.at(self.time.now_s())
 
     async def ask(self, turn: Turn, workload: str, session: str, number: int) -> Asked:
-        """Send a turn and measure it. workload: the probe's name; session and number: its own in the soak."""
+        """Send a turn and measure it. workload: the probe's name; session and number: its own in the soak.
+
+        Raises asyncio.CancelledError where it is cut off.
+        """
         exchange = self.maker.exchange(turn)
         intended_ns = time.monotonic_ns()
         # Whoever launches a turn says that it is in flight.
         self.sender.in_flight.add(exchange)
         performed = await self.sender.perform(exchange, f"{session} {number}")
+        if performed.cut_off:
+            # The sender makes an outcome of a cancellation, for a run counts its turns; here the probe is at its end.
+            raise asyncio.CancelledError
         ended_ns = performed.exchange.end_ns or time.monotonic_ns()
         measured = measure(
             turn,

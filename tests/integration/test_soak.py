@@ -1,8 +1,10 @@
 """Soaks against a live target: drifts are seen, what is killed goes on, what fails is told, the hour has its price."""
 
 import asyncio
+import os
 import signal
 import sqlite3
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -151,6 +153,33 @@ def test_a_target_that_hangs_gets_no_load_from_a_soak(tmp_path: Path) -> None:
     assert first.error.startswith("2 requests in a row: timeout")
     assert first.measures["errors.rate.latency"].n == 2
     assert (second.outcome, second.error) == ("missed", "the same probe of an earlier window is still under way")
+
+
+def test_a_second_interrupt_cuts_off_what_is_under_way(tmp_path: Path) -> None:
+    scenario = scenario_of("soak.probes=[latency]", "load.grace=60s")
+
+    def interrupt() -> bool:
+        with closing(sqlite3.connect(tmp_path / "h.db")) as db:
+            if not db.execute("SELECT count(*) FROM under_way").fetchone()[0]:
+                return False
+        os.kill(os.getpid(), signal.SIGINT)
+        return True
+
+    with SimulatorProcess(faults=["slow_first_byte:seconds=100s,skip=1"]) as target, History(tmp_path / "h.db") as kept:
+        spec = soak_spec(scenario, EVERY_S, 10 * EVERY_S)
+        findings = run_preflight(scenario, target.url)
+        now_s = datetime.now(UTC).timestamp()
+        soak = new_soak(scenario, spec, findings, target=target.url, time_scale=SCALE, started_s=now_s, plan="p")
+        kept.begin(soak)
+        first = threading.Thread(target=wait_for, args=(interrupt, "a probe is under way", 20))
+        first.start()
+        # Its first word of the interrupt brings the second.
+        say = lambda _line: os.kill(os.getpid(), signal.SIGINT)  # noqa: E731
+        assert run_live(Live(scenario, spec, soak, kept, target.url, None, None, say))
+        first.join()
+        assert [probe.outcome for probe in kept.probes(soak.id)] == ["interrupted"]
+        assert kept.under_way(soak.id) == {}
+    assert datetime.now(UTC).timestamp() - now_s < 30
 
 
 class At(SoakTime):
