@@ -56,10 +56,16 @@ def map_figures(weeks: Sequence[Week]) -> list[Figure]:
 
 
 def _cells(week: Week, course: Course) -> F64:
-    """F64[days, 24], NaN where nothing is known."""
-    midnight_s = _midnight(week).timestamp()
-    hours_s: F64 = midnight_s + np.arange(24 * len(_days(week)) + 1, dtype=np.float64) * HOUR_S
-    return stretches(course, hours_s).reshape(-1, 24)
+    """F64[days, rows of a day], NaN where nothing is known."""
+    step_s = _row_hours(week) * HOUR_S
+    rows = 24 // _row_hours(week)
+    edges_s: F64 = _midnight(week).timestamp() + np.arange(rows * len(_days(week)) + 1, dtype=np.float64) * step_s
+    return stretches(course, edges_s).reshape(-1, rows)
+
+
+def _row_hours(week: Week) -> int:
+    """How many hours a row has: one, or as many as a window, lest rows stay empty that nobody meant to fill."""
+    return next((hours for hours in (1, 2, 3, 4, 6, 8, 12) if hours * HOUR_S >= week.soak.every_s), 24)
 
 
 def _midnight(week: Week) -> datetime:
@@ -82,9 +88,7 @@ def _range(course: Course, grids: Sequence[F64]) -> Layout:
 def _map(course: Course, title: str, cells: F64, dates: Sequence[datetime], scale: Layout) -> Figure:
     """The mean of a measure's known values in each hour of each day, UTC."""
     columns = [f"{date:%a} {date.day} {date:%b}" for date in dates]
-    # With windows of some hours most rows would be empty.
-    hours = [hour for hour in range(24) if not np.isnan(cells[:, hour]).all()]
-    shown = cells[:, hours]
+    hours = list(range(0, 24, 24 // cells.shape[1]))
     layout: Layout = {
         "xaxis": {"type": "category", "tickangle": 0, **_day_ticks(columns)},
         "yaxis": {
@@ -99,8 +103,8 @@ def _map(course: Course, title: str, cells: F64, dates: Sequence[datetime], scal
         "type": "heatmap",
         "x": columns,
         "y": [f"{hour:02d}" for hour in hours],
-        "z": [numbers(row) for row in shown.T],
-        "text": [[_told(value, course) for value in row] for row in shown.T],
+        "z": [numbers(row) for row in cells.T],
+        "text": [[_told(value, course) for value in row] for row in cells.T],
         "hovertemplate": "%{x}, %{y}:00<br>%{text}<extra></extra>",
         "colorscale": "@scale",
         "colorbar": {"thickness": 12, "outlinewidth": 0, **_ticks(course.unit)},
@@ -109,8 +113,10 @@ def _map(course: Course, title: str, cells: F64, dates: Sequence[datetime], scal
         "hoverongaps": False,
         **scale,
     }
-    rows: list[list[Cell]] = [[f"{hour:02d}:00", *(_cell(value, course) for value in cells[:, hour])] for hour in hours]
-    return Figure(title, _caption(course, cells, columns), [trace], layout, ["hour, UTC", *columns], rows)
+    rows: list[list[Cell]] = [
+        [f"{hour:02d}:00", *(_cell(value, course) for value in row)] for hour, row in zip(hours, cells.T, strict=True)
+    ]
+    return Figure(title, _caption(course, cells, columns, hours), [trace], layout, ["hour, UTC", *columns], rows)
 
 
 def _day_ticks(columns: Sequence[str]) -> Layout:
@@ -133,11 +139,11 @@ def _cell(value: float, course: Course) -> Cell:
     return Missing("nothing was measured, or its value is not known") if np.isnan(value) else _told(value, course)
 
 
-def _caption(course: Course, cells: F64, columns: list[str]) -> str:
+def _caption(course: Course, cells: F64, columns: list[str], hours: list[int]) -> str:
     least, most = (np.unravel_index(int(find(cells)), cells.shape) for find in (np.nanargmin, np.nanargmax))
-    ends = [f"{_told(cells[at], course)} on {columns[at[0]]} at {at[1]:02d}:00" for at in (least, most)]
+    ends = [f"{_told(cells[at], course)} on {columns[at[0]]} at {hours[at[1]]:02d}:00" for at in (least, most)]
     missing = int(np.isnan(cells).sum())
     return (
-        f"Mean of {course.name} in each hour of each day, UTC: least {ends[0]}, greatest {ends[1]}. "
-        f"{missing} of {cells.size} hours have no value."
+        f"Mean of {course.name} by hour and day, UTC: least {ends[0]}, greatest {ends[1]}. "
+        f"{missing} of {cells.size} fields have no value."
     )

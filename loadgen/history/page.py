@@ -120,10 +120,13 @@ def _drifts_of(week: Week) -> Html:
             if drifts.tested
             else _badge("inconclusive", "?", "Too little was measured to tell of any drift")
         )
-    open_ones = [[one.series, one.reason] for one in drifts.undecided]
+    reasons: dict[str, list[str]] = {}
+    for one in drifts.undecided:
+        reasons.setdefault(one.reason, []).append(one.series)
+    open_ones: list[list[Cell]] = [[reason, ", ".join(names)] for reason, names in reasons.items()]
     undecided = [
         el("h3", "Undecided: neither a drift nor its absence is claimed"),
-        table(["measure", "why"], open_ones, label="Undecided", words=(0, 1)),
+        table(["why", "measures"], open_ones, label="Undecided", words=(0, 1), stacked=True),
     ]
     return join([badge, shown, *(undecided if open_ones else [])])
 
