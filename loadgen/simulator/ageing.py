@@ -105,7 +105,7 @@ def parse_drift(text: str) -> Drift:
     """A drift from `NAME:VALUE@WHEN`. Raises UsageError with what is accepted."""
     match = _DRIFT.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"--drift {text!r} can't be read; {_ACCEPTED}")
+        raise UsageError(f"{text!r} is no drift; {_ACCEPTED}")
     try:
         at_s = parse_span(match["at"])
         match match["name"]:
@@ -116,8 +116,8 @@ def parse_drift(text: str) -> Drift:
             case "slow_tail":
                 return _tail(match["value"], at_s)
     except ValueError:
-        raise UsageError(f"--drift {text!r} can't be read; {_ACCEPTED}") from None
-    raise UsageError(f"--drift {text!r}: there is no drift {match['name']!r}; {_ACCEPTED}")
+        raise UsageError(f"{text!r} is no drift; {_ACCEPTED}") from None
+    raise UsageError(f"{text!r}: there is no drift {match['name']!r}; {_ACCEPTED}")
 
 
 def parse_span(text: str) -> float:

@@ -1,19 +1,44 @@
 """The options of `loadgen simulate` that let the service age: how long prefixes live, drifts, how fast time passes."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from loadgen.errors import UsageError
-from loadgen.simulator.ageing import Ageing, parse_drift, parse_span
+from loadgen.simulator.ageing import Ageing, Drift, parse_drift, parse_span
+
+
+class _Span(click.ParamType):  # type: ignore[type-arg]
+    """A duration such as 90s, 8m or 4d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return value if isinstance(value, float) else parse_span(value)
+        except ValueError:
+            self.fail(f"{value!r} can't be read; accepted: a duration such as 90s, 8m or 4d", param, ctx)
+
+
+class _Drift(click.ParamType):  # type: ignore[type-arg]
+    """A drift as `parse_drift` reads it."""
+
+    name = "drift"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Drift:
+        try:
+            return value if isinstance(value, Drift) else parse_drift(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 def ageing_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds them to a command."""
     options = [
         click.option(
-            "--cache-lifetime", metavar="TIME", help="How long an unused prefix is kept: 8m. Default: as room allows."
+            "--cache-lifetime", type=_Span(), help="How long an unused prefix is kept: 8m. Default: for ever."
         ),
         click.option(
             "--natural-lengths",
@@ -23,8 +48,8 @@ def ageing_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--drift",
             "drifts",
+            type=_Drift(),
             multiple=True,
-            metavar="DRIFT",
             help="From some time on: cache_lifetime:4m@4d, output_tokens:1.1@4d (with --natural-lengths), "
             "slow_tail:0.05x3@4d (5 % of requests take 3 times as long). Repeatable.",
         ),
@@ -35,7 +60,9 @@ def ageing_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="N",
             help="Lifetimes and drifts take place N times as fast; latencies stay as they are.",
         ),
-        click.option("--age", metavar="TIME", help="How old the service is as it starts, for its drifts: 3d."),
+        click.option(
+            "--age", type=_Span(), default="0", help="How old the service is as it starts, for its drifts: 3d."
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -43,20 +70,11 @@ def ageing_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def ageing_of(options: Mapping[str, Any]) -> Ageing:
-    """What the options ask for. Raises UsageError for what can't be read."""
-    lifetime = options["cache_lifetime"]
-    ageing = Ageing(
-        drifts=tuple(parse_drift(text) for text in options["drifts"]),
+    """What the options ask for."""
+    lifetime_s = options["cache_lifetime"]
+    return Ageing(
+        cache_lifetime_s=math.inf if lifetime_s is None else lifetime_s,
+        drifts=options["drifts"],
         time_scale=options["time_scale"],
-        age_s=_span(options["age"] or "0", "--age"),
+        age_s=options["age"],
     )
-    if lifetime is None:
-        return ageing
-    return Ageing(_span(lifetime, "--cache-lifetime"), ageing.drifts, ageing.time_scale, ageing.age_s)
-
-
-def _span(text: str, option: str) -> float:
-    try:
-        return parse_span(text)
-    except ValueError:
-        raise UsageError(f"{option} {text!r} can't be read; accepted: a duration such as 90s, 8m or 4d") from None
