@@ -26,9 +26,9 @@ from loadgen.stats.clusters import F64
 from loadgen.stats.drift import Series
 
 WINDOWS, WINDOW_S, DAY_S = 672, 900.0, 86_400.0
-# A Monday, 00:00 UTC. Weeks begin at every sixth hour of the week that follows.
+# A Monday, 00:00 UTC. Weeks begin at every twelfth hour of the week that follows.
 MONDAY_S = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
-STARTS = 28
+STARTS = 14
 # What `loadgen soak` asks by default, a window.
 PROMPT, ANSWER, PREFIX = 300, 32, 2_150
 CLASSES, REPEATS, AGENTS, CALLS = ("short", "list", "long"), 5, 4, 3
@@ -63,7 +63,7 @@ class Setting:
 def drawn_week(setting: Setting, number: int) -> tuple[float, dict[str, Series]]:
     """When the number-th week of a setting begins, and what its probes measured."""
     rng = np.random.default_rng(number)
-    start_s = MONDAY_S + (0 if setting.monday else number % STARTS) * DAY_S / 4
+    start_s = MONDAY_S + (0 if setting.monday else number % STARTS) * DAY_S / 2
     times_s: F64 = start_s + WINDOW_S * np.arange(WINDOWS, dtype=np.float64)
     drifts = () if setting.drift is None else (parse_drift(setting.drift),)
     ageing = Ageing(_LIFETIME_S, drifts)

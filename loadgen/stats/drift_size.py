@@ -11,7 +11,7 @@ import numpy.typing as npt
 from loadgen.stats.binomial import t_of, z_of
 from loadgen.stats.clusters import F64
 from loadgen.stats.drift_grid import RHOS, Binned, Design
-from loadgen.stats.drift_tests import kendall_deviations, scores_of
+from loadgen.stats.drift_tests import is_lumpy, kendall_deviations, scores_of
 
 _SEED = 11
 _REDRAWN = 300
@@ -68,9 +68,10 @@ def step_moment(design: Design, series: Binned, times_s: F64, values: F64, where
     after = np.arange(design.size) >= design.splits[where]
     left = residuals - by * length * unit
     rng = np.random.default_rng(_SEED)
-    again = _fits(design, by * after + _scattered(rng, left, after))
+    lumpy = is_lumpy(series.means)
+    again = _fits(design, by * after + _scattered(rng, left, after), lumpy)
     slack = float(np.quantile(again.max(axis=1) - again[:, where], confidence, method="higher"))
-    fits = _fits(design, series.means[None, :])[0]
+    fits = _fits(design, series.means[None, :], lumpy)[0]
     near = design.splits[fits >= fits.max() - slack]
     at_s = float(times_s[_refined(design, series, times_s, values, where, by)])
     low_s = series.origin_s + float(design.numbers[near[0] - 1]) * series.bin_s
@@ -78,9 +79,9 @@ def step_moment(design: Design, series: Binned, times_s: F64, values: F64, where
     return Moment(at_s, min(low_s, at_s), max(high_s, at_s))
 
 
-def _fits(design: Design, values: F64) -> F64:
+def _fits(design: Design, values: F64, lumpy: bool) -> F64:
     """How well a step at each split fits, F64[series, splits], by the scores that the test goes by."""
-    found: F64 = (scores_of(design, values @ design.within) @ design.steps) ** 2
+    found: F64 = (scores_of(design, values @ design.within, lumpy=lumpy) @ design.steps) ** 2
     return found
 
 

@@ -68,7 +68,7 @@ def tested(design: Design, values: F64) -> Tested:
     residuals = design.within @ values
     if float(residuals @ residuals) <= _NOISELESS**2 * float(values @ values):
         return Tested(1.0, 1.0, 0, True, 0.0, 0.0)
-    seen = _statistics(design, scores_of(design, residuals[None, :]), values[None, :])
+    seen = _statistics(design, scores_of(design, residuals[None, :], lumpy=is_lumpy(values)), values[None, :])
     return Tested(
         _chance(design, float(seen.step_rho[0]), float(seen.step[0]), "step"),
         _chance(design, float(seen.line_rho[0]), abs(float(seen.trend[0])), "trend"),
@@ -80,18 +80,17 @@ def tested(design: Design, values: F64) -> Tested:
 
 
 def confirmed(design: Design, values: F64, first: Tested) -> Tested:
-    """The same against the series' own scatter in another order as well: its innovations beside the best step.
+    """The same against the series' own scatter in another order as well: a permutation test of its innovations.
 
-    Only where many values are equal: the scores of all others are those of a normal series, in another order.
+    Only of lumpy ones: the scores of all others are those of a normal series, in another order.
     """
-    if np.unique(values, return_counts=True)[1].max() < _LUMPY * len(values):
+    if not is_lumpy(values):
         return first
-    scores = scores_of(design, values[None, :] @ design.within)
+    scores = values[None, :] @ design.within
     seen = _statistics(design, scores, values[None, :])
-    rho, best = first.step_rho, design.steps[:, first.where]
-    left = scores[0] - float(scores[0] @ best) * best
-    at = design.neighbours
-    pool = left[at + 1] - rho * left[at]
+    rho, at = first.step_rho, design.neighbours
+    # Without their seasons taken out, which would leave dents of what is rare in the other days: that comes after.
+    pool = values[at + 1] - rho * values[at]
     rng, made, above = np.random.default_rng(_SEED), 0, np.zeros(2)
     while made < _REDRAWN and above.min() < _ENOUGH:
         series = drawn(design, rho, _CHUNK, rng, pool - pool.mean())
@@ -117,12 +116,18 @@ def drawn(design: Design, rho: float, count: int, rng: np.random.Generator, pool
     return np.ascontiguousarray(series[:, design.numbers])
 
 
-def scores_of(design: Design, residuals: F64) -> F64:
+def is_lumpy(values: F64) -> bool:
+    """Whether many values are the same: shares of a few hits, rates that are mostly 0."""
+    return bool(np.unique(values, return_counts=True)[1].max() >= _LUMPY * len(values))
+
+
+def scores_of(design: Design, residuals: F64, *, lumpy: bool) -> F64:
     """Normal scores of ranks (van der Waerden), F64[series, bins]: one wild bin weighs no more than the largest of
-    normal ones."""
-    # What is the same up to the last digits is the same.
-    largest = np.maximum(np.abs(residuals).max(axis=1, keepdims=True), 1e-300)
-    ranks = rankdata(np.round(residuals / largest, 9), axis=1)
+    normal ones. Lumpy ones stay as they are: ranks would make much of the small dents that a rare value leaves in its
+    season's other days."""
+    if lumpy:
+        return residuals
+    ranks = rankdata(residuals, axis=1)
     found: F64 = ndtri(ranks / (ranks.shape[1] + 1)) @ design.within
     return found
 
