@@ -19,7 +19,7 @@ Each of these names is measured by one kind of probe, and at most once a window:
     cost.per_request.warm, .after_1m, ...                 of the request that reads the cache
     cost.price.output                     the list's for a million output tokens at the output probe's time: windows in
                                           which it is above its least are peak hours
-    errors.rate.KIND                      of the requests of the window's last probe of that kind
+    errors.rate.KIND                      of the requests of the probe; of the cache's probes that of `warm`
 """
 
 from typing import Final, Literal

@@ -11,6 +11,9 @@ _PACKAGE = _CHECKOUT / "loadgen"
 _LOCUST = ("locust", "gevent", "geventhttpclient", "loadgen.swarm")
 _HTTP = ("aiohttp", "httptools", "http", "urllib.request", "requests", "socket", "ssl", "loadgen.client")
 _ABOVE = ("loadgen.engine", "loadgen.outputs", "loadgen.supervisor", "loadgen.cli")
+_SWARM_BUT_SCRAPES = tuple(
+    f"loadgen.swarm.{source.stem}" for source in (_PACKAGE / "swarm").glob("[a-z]*.py") if source.stem != "scraping"
+)
 
 # Room: what must not be imported there, by its first dotted parts.
 _FORBIDDEN = {
@@ -39,7 +42,7 @@ _FORBIDDEN = {
     "outputs/html": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.sweep", "plotly"),
     "suite": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.cli"),
     # Of the swarm only who answers scrapes, which knows nothing of Locust.
-    "soak": ("locust", "gevent", "loadgen.cli", *(f"loadgen.swarm.{name}" for name in ("run", "master", "worker"))),
+    "soak": ("locust", "gevent", "loadgen.cli", *_SWARM_BUT_SCRAPES),
     "soak/schedule.py": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads", "loadgen.metrics"),
     "supervisor.py": ("locust", "gevent", "loadgen.engine", "loadgen.client"),
 }
