@@ -1,5 +1,6 @@
 """Lines for a person who watches a soak: one a window, and when the next probe is due."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -30,12 +31,13 @@ class Progress:
         self._latest: dict[str, Measure] = {}
         self._error: str | None = None
         self._window = 0
-        self._told_s = 0.0
+        self._told_s = -math.inf
 
     def add(self, probe: Probe, next_due_s: Callable[[], float | None]) -> None:
         """A probe has ended; maybe a window with it. next_due_s: when the next one is due."""
         if probe.window > self._window:
-            if time.monotonic() - self._told_s >= _LEAST_S:
+            # A soak that goes on has nothing to tell of windows before its time.
+            if self._counts and time.monotonic() - self._told_s >= _LEAST_S:
                 self._tell(next_due_s())
             self._window = probe.window
         self._counts[probe.outcome] += 1
