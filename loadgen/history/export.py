@@ -1,6 +1,7 @@
 """A history as CSV, a line a measure, and as JSON, schema `loadgen.history/1` (docs/history.md names every key)."""
 
 import csv
+import dataclasses
 import io
 import math
 from collections.abc import Sequence
@@ -71,6 +72,9 @@ def _soak(week: Week) -> dict[str, Any]:
             {"from_s": gap.from_s, "to_s": gap.to_s, "windows": gap.windows, "reason": gap.reason} for gap in week.gaps
         ],
         "drifts": [_drift(drift) for drift in drifts.found],
+        "cache_lifetimes": [
+            {"from_s": one.from_s, "to_s": one.to_s, **dataclasses.asdict(one.lifetime)} for one in week.lifetimes
+        ],
         "undecided": [{"measure": one.series, "reason": one.reason} for one in drifts.undecided],
         "tested": list(drifts.tested),
         "measures": {name: _measure(week, course) for name, course in week.courses.items()},

@@ -16,6 +16,7 @@ from loadgen.history.words import (
     figure,
     interval_of,
     level,
+    lifetime,
     moment,
     named,
     names_of,
@@ -75,6 +76,9 @@ def _print_drifts(week: Week, console: Console) -> None:
         before, after = (figure(value, drift.series, course.unit) for value in (drift.before, drift.after))
         _say(console, f"Drift: {drift.series} {drift_size(drift, course.unit)}: {before} to {after}", "bold red")
         _say(console, f"  a {drift.kind}, {drift_when(drift, week.soak.started_s)}", "red")
+    for at, one in enumerate(week.lifetimes):
+        when = f"from {moment(one.from_s)}" if at else "of the cache"
+        _say(console, f"Lifetime {when}: {lifetime(one.lifetime)}")
     if not drifts.found and drifts.tested:
         _say(console, f"No drift among {len(drifts.tested)} measures", "green")
     if drifts.undecided:

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from loadgen.history.judged import judged, pooled
+from loadgen.history.lifetimes import Kept, kept
 from loadgen.history.model import Measure, Probe, Soak
 from loadgen.stats.clusters import F64
 from loadgen.stats.drift import Drift, Drifts, Series
@@ -142,6 +143,11 @@ class Week:
     def drifts(self) -> Drifts:
         """What has changed for certain, what has not been shown to, and what nothing can be said of."""
         return drifts_of(self.courses.values())
+
+    @cached_property
+    def lifetimes(self) -> tuple[Kept, ...]:
+        """How long the cache kept prefixes, from stretch to stretch; none where that was not measured."""
+        return kept({name: _series(course) for name, course in self.courses.items()}, self.drifts.found)
 
     @property
     def days(self) -> tuple[tuple[float, float], tuple[float, float]] | None:

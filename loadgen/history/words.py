@@ -12,6 +12,7 @@ from loadgen.outputs.console import NOT_MEASURED, in_unit, number
 from loadgen.scenario.quantities import format_duration
 from loadgen.stats.clusters import F64
 from loadgen.stats.drift import Drift
+from loadgen.stats.lifetime import Lifetime
 
 GAP: Final = "·"
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -78,6 +79,14 @@ def drift_when(drift: Drift, start_s: float) -> str:
 def days_in(drift: Drift, start_s: float) -> str:
     """`4.0 days in`."""
     return f"{(drift.at_s - start_s) / 86_400:.1f} days in"
+
+
+def lifetime(found: Lifetime) -> str:
+    """What is surely known of how long the cache keeps a prefix."""
+    low = format_duration(found.low_s)
+    if found.high_s is None:
+        return f"over {low}" if found.low_s else NOT_MEASURED
+    return f"{low} to {format_duration(found.high_s)}" if found.low_s else f"under {format_duration(found.high_s)}"
 
 
 def moment(at_s: float) -> str:
