@@ -19,6 +19,7 @@ from loadgen.history.words import (
     figure,
     interval_of,
     level,
+    lifetime,
     moment,
     named,
     names_of,
@@ -128,7 +129,14 @@ def _drifts_of(week: Week) -> Html:
         el("h3", "Undecided: neither a drift nor its absence is claimed"),
         table(["why", "measures"], open_ones, label="Undecided", words=(0, 1), stacked=True),
     ]
-    return join([badge, shown, *(undecided if open_ones else [])])
+    kept: list[list[Cell]] = [
+        [moment(one.from_s), moment(one.to_s), lifetime(one.lifetime), f"{one.lifetime.n:,}"] for one in week.lifetimes
+    ]
+    lifetimes = [
+        el("h3", "How long the cache surely kept prefixes"),
+        table(["from (UTC)", "to", "lifetime", "re-checks"], kept, label="Lifetimes of the cache", words=(0, 1)),
+    ]
+    return join([badge, shown, *(lifetimes if kept else []), *(undecided if open_ones else [])])
 
 
 def _badge(outcome: str, mark: str, words: str) -> Html:

@@ -247,3 +247,8 @@ def test_without_a_history_or_a_soak_it_says_so(tmp_path: Path) -> None:
     result = run("--history", str(tmp_path / "empty.db"))
     assert isinstance(result.exception, UsageError)
     assert "no soak in it yet" in str(result.exception)
+
+
+def test_the_page_tells_how_long_the_cache_kept_prefixes_before_and_after(text: str) -> None:
+    shown = body_of(text).split("How long the cache surely kept prefixes")[1].split("</table>")[0]
+    assert re.findall(r'<td class="n">(\d+m to \d+[mh])</td>', shown) == ["5m to 1h", "1m to 5m"]
