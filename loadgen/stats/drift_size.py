@@ -47,6 +47,9 @@ def step_change(design: Design, values: F64, where: int, rho: float, confidence:
     left = residuals - along * unit
     # The step has taken its own degree of freedom out of the residuals.
     variance = float(design.variance(left, np.array(rho))) * design.size / (design.size - 1)
+    # Where the scatter of one side is greater, the error is that of what it is where the step weighs (White 1980).
+    squares = left * left
+    variance *= max(1.0, float(unit * unit @ squares) / max(float(squares.mean()), 1e-300))
     error = np.sqrt(max(0.0, variance * float(unit @ design.correlations(rho) @ unit))) / length
     after = np.arange(design.size) >= design.splits[where]
     half = t_of(confidence, _degrees(design, rho)) * float(error)

@@ -89,8 +89,11 @@ def confirmed(design: Design, values: F64, first: Tested) -> Tested:
     scores = values[None, :] @ design.within
     seen = _statistics(design, scores, values[None, :])
     rho, at = first.step_rho, design.neighbours
-    # Without their seasons taken out, which would leave dents of what is rare in the other days: that comes after.
-    pool = values[at + 1] - rho * values[at]
+    # Seasons' medians are taken out (a price's hours), not their means, which leave dents of what is rare elsewhere.
+    phases = design.phases
+    usual = np.array([np.median(values[phases == phase]) for phase in range(int(phases.max()) + 1)])
+    beyond = values - usual[phases]
+    pool = beyond[at + 1] - rho * beyond[at]
     rng, made, above = np.random.default_rng(_SEED), 0, np.zeros(2)
     while made < _REDRAWN and above.min() < _ENOUGH:
         series = drawn(design, rho, _CHUNK, rng, pool - pool.mean())
