@@ -12,8 +12,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark statistics comparison-study variance-study lock \
-	schema dashboards check-dashboards stack clean
+.PHONY: help bench test lint types tests unit integration fuzz wheel-smoke benchmark statistics comparison-study variance-study \
+	drift-study lock schema dashboards check-dashboards stack clean
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ benchmark: $(VENV)/.dev ## Measure loadgen itself: writes benchmarks/results.md 
 
 comparison-study: $(VENV)/.dev ## How often `compare` is wrong, in virtual time: writes benchmarks/comparison.md
 	@$(BIN)/python -m benchmarks.comparison
+
+drift-study: $(VENV)/.dev ## How often a week's drifts are found, in virtual time: writes the tables of docs/drift.md; minutes
+	@$(BIN)/python -m benchmarks.drift
 
 statistics: $(VENV)/.dev ## The study of the intervals: minutes; writes benchmarks/statistics.md and JSON
 	@$(BIN)/python -m benchmarks.statistics

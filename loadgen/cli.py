@@ -16,8 +16,10 @@ import click
 from loadgen import __version__
 from loadgen.comparison.command import compare
 from loadgen.errors import ExitCode, LoadgenError, UsageError
+from loadgen.history.command import history
 from loadgen.outputs.command import report
 from loadgen.simulator.command import simulate, simulator_arguments
+from loadgen.soak.command import soak
 from loadgen.sweep.command import sweep
 
 _WEB_PORT = 8089
@@ -154,8 +156,15 @@ def run(
     at hand. Ctrl-C ends the load, drains what is in flight and writes the report; twice cuts it off.
     """
     from loadgen.embedded import told
+    from loadgen.suite.spec import is_suite
     from loadgen.supervisor import run_supervised
 
+    more = _master_options(web, web_port, prometheus_host, prometheus_port)
+    count = workers or max(1, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 2) - 1)
+    if is_suite(scenario):
+        from loadgen.suite.command import Options, run_parts
+
+        _leave(run_parts(scenario, Options(options, count, out, simulator_arguments(simulator or ""), more)))
     loaded = _load(scenario, options)
     embedded = None
     if loaded.scenario.target.base_url is None:
@@ -167,19 +176,21 @@ def run(
         embedded += asked
     elif simulator is not None:
         raise UsageError("--simulator is for the embedded one, and there is a target; accepted: one of them")
-    arguments = [scenario]
-    if out is not None:
-        arguments += ["--out", str(out)]
-    if (port := _web_port(web, web_port)) is not None:
-        arguments += ["--web-port", str(port)]
-    if prometheus_port is not None:
-        arguments += ["--prometheus-port", str(prometheus_port), "--prometheus-host", prometheus_host]
+    arguments = [scenario, *([] if out is None else ["--out", str(out)]), *more]
     # What was given may hold a key, and every user of the machine may read a command line: it goes through a pipe.
     private = json.dumps({"options": options, "command": sys.argv})
-    count = workers or max(1, (os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 2) - 1)
     with told(loaded.scenario, seed=loaded.scenario.seed) as known:
         code = run_supervised(arguments, count, None if embedded is None else [*known, *embedded], private)
     _leave(code)
+
+
+def _master_options(web: bool, web_port: int | None, host: str, prometheus_port: int | None) -> list[str]:
+    arguments: list[str] = []
+    if (port := _web_port(web, web_port)) is not None:
+        arguments += ["--web-port", str(port)]
+    if prometheus_port is not None:
+        arguments += ["--prometheus-port", str(prometheus_port), "--prometheus-host", host]
+    return arguments
 
 
 @cli.command()
@@ -191,9 +202,15 @@ def validate(scenario: str, **options: Any) -> None:
     Every mistake is listed with file, line, field and the accepted values; exit code 2.
     """
     from loadgen.scenario.describe import describe
+    from loadgen.suite.spec import is_suite
     from loadgen.workloads.base import NotedWorkload
     from loadgen.workloads.build import build_workload, recorded_starts
 
+    if is_suite(scenario):
+        from loadgen.suite.command import describe_parts
+
+        click.echo(describe_parts(scenario, options))
+        return
     loaded = _load(scenario, options)
     # Reads recordings and corpora to their last line.
     workloads = [build_workload(spec, seed=loaded.scenario.seed) for spec in loaded.scenario.workloads]
@@ -229,8 +246,10 @@ def trace(path: Path, format_name: str, as_json: bool) -> None:
 
 
 cli.add_command(sweep)
+cli.add_command(soak)
 cli.add_command(report)
 cli.add_command(compare)
+cli.add_command(history)
 cli.add_command(simulate)
 
 

@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     rate: float | None = None
     duration: str | None = None
     out: Path | None = None
+    history: Path | None = None
     prometheus_host: str = "127.0.0.1"
     prometheus_port: int | None = None
 

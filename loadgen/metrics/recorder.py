@@ -154,7 +154,7 @@ class Recorder:
         stamps = m.chunk_stamps
         is_long = len(stamps) > LONG_CHUNKS
         gaps = [] if is_long else list(map(sub, stamps[1:], stamps))
-        tpot_ns = _tpot_ns(m)
+        tpot_ns = time_per_output_token_ns(m)
 
         counters.chunks += len(stamps)
         counters.reads += m.reads
@@ -348,7 +348,7 @@ class Recorder:
         seq, at_s = self._seq, (now_ns - self._origin_ns) / 1e9
         for cell, m, cost in delta.long:
             gaps = yield from _long_gaps(cell, m)
-            self._write_line(delta, m, gaps, _tpot_ns(m), cost)
+            self._write_line(delta, m, gaps, time_per_output_token_ns(m), cost)
         histograms: list[KeyedHistogram] = []
         for (stage, workload), cell in delta.cells.items():
             for metric in _METRICS:
@@ -388,7 +388,7 @@ def _call_s(m: TurnMeasurement) -> float | msgspec.UnsetType:
     return (m.last_call_ns - m.first_call_ns) / 1e9
 
 
-def _tpot_ns(m: TurnMeasurement) -> int | None:
+def time_per_output_token_ns(m: TurnMeasurement) -> int | None:
     """(last output - first output) / (output tokens - 1); None where the tokens are unknown or at most 1.
 
     Tokens are the server's. Where reasoning was hidden its tokens had no chunks, so they are taken off.

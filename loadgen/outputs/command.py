@@ -17,16 +17,26 @@ def report(folder: Path, out: Path | None) -> None:
     """Make report.html, report.md and junit.xml of the run folder DIR again.
 
     Reads summary.json, the records, the histograms, the scenario and the environment; sends nothing. Of a sweep's
-    folder it makes the sweep's report.html.
+    folder it makes the sweep's report.html, of a folder with parts the three reports of all parts.
     """
     from loadgen.outputs.material import Material
     from loadgen.outputs.report import write_reports
     from loadgen.outputs.run_folder import RunFolder
+    from loadgen.suite.folder import NAME as SUITE
+    from loadgen.suite.folder import read_suite
+    from loadgen.suite.reports import write_suite_reports
     from loadgen.sweep.folder import NAME, read_sweep
     from loadgen.sweep.html import write_sweep_report
 
     if (folder / NAME).exists():
         click.echo(write_sweep_report(out or folder, read_sweep(folder)))
+        return
+    if (folder / SUITE).exists():
+        made, problems = write_suite_reports(folder, read_suite(folder), out=out)
+        for path in made:
+            click.echo(path)
+        if problems:
+            raise UsageError("; ".join(problems))
         return
     material = Material.read(folder)
     target = RunFolder.existing(out or folder)

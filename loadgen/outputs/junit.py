@@ -7,6 +7,7 @@ can be told from a regression. An SLO that was not judged is *skipped*, which on
 Written for the format that Jenkins publishes as junit-10.xsd, which GitLab, GitHub's actions and Azure read too.
 """
 
+from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -21,13 +22,18 @@ _RUN_PROPERTIES = ("id", "scenario", "seed", "target", "model", "dialect", "tran
 
 def junit_report(material: Material) -> str:
     """The text of junit.xml."""
-    summary = material.summary
-    suite = ET.Element("testsuite", name=_text(f"loadgen.{summary.run.scenario}"))
+    suite = suite_of(material.summary)
+    return document([suite], material.summary.run.duration_s)
+
+
+def suite_of(summary: Summary) -> ET.Element:
+    """A run as a test suite."""
+    suite = ET.Element("testsuite", name=legal(f"loadgen.{summary.run.scenario}"))
     _add_properties(suite, summary)
     cases = [_slo_case(suite, summary, slo) for slo in summary.verdict.slos]
     cases.append(_certificate_case(suite, summary))
     if notes := [*summary.verdict.notes, *summary.run.notes]:
-        ET.SubElement(suite, "system-out").text = _text("\n".join(notes))
+        ET.SubElement(suite, "system-out").text = legal("\n".join(notes))
     counted = {
         "tests": str(len(cases)),
         "failures": str(sum(case.find("failure") is not None for case in cases)),
@@ -37,8 +43,14 @@ def junit_report(material: Material) -> str:
     skipped = str(sum(case.find("skipped") is not None for case in cases))
     # Without its offset: the format has none, and readers take what has none for UTC.
     suite.attrib |= counted | {"skipped": skipped, "time": seconds, "timestamp": summary.run.started_at[:19]}
-    root = ET.Element("testsuites", {"name": "loadgen", "time": seconds, **counted})
-    root.append(suite)
+    return suite
+
+
+def document(suites: Sequence[ET.Element], duration_s: float) -> str:
+    """The text of a file of these suites."""
+    counted = {name: str(sum(int(suite.attrib[name]) for suite in suites)) for name in ("tests", "failures", "errors")}
+    root = ET.Element("testsuites", {"name": "loadgen", "time": f"{duration_s:.3f}", **counted})
+    root.extend(suites)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
@@ -47,11 +59,11 @@ def _add_properties(suite: ET.Element, summary: Summary) -> None:
     properties = ET.SubElement(suite, "properties")
     values = {name: getattr(summary.run, name) for name in _RUN_PROPERTIES} | {"verdict": summary.verdict.outcome}
     for name, value in values.items():
-        ET.SubElement(properties, "property", name=name, value=_text(str(value)))
+        ET.SubElement(properties, "property", name=name, value=legal(str(value)))
 
 
 def _case(suite: ET.Element, summary: Summary, name: str) -> ET.Element:
-    return ET.SubElement(suite, "testcase", name=_text(name), classname=_text(f"loadgen.{summary.run.scenario}"))
+    return ET.SubElement(suite, "testcase", name=legal(name), classname=legal(f"loadgen.{summary.run.scenario}"))
 
 
 def _slo_case(suite: ET.Element, summary: Summary, slo: SloResult) -> ET.Element:
@@ -59,11 +71,11 @@ def _slo_case(suite: ET.Element, summary: Summary, slo: SloResult) -> ET.Element
     message, details = _message(slo), _details(slo)
     match slo.outcome:
         case "pass":
-            ET.SubElement(case, "system-out").text = _text(details)
+            ET.SubElement(case, "system-out").text = legal(details)
         case "fail":
-            ET.SubElement(case, "failure", type="slo", message=_text(message)).text = _text(details)
+            ET.SubElement(case, "failure", type="slo", message=legal(message)).text = legal(details)
         case "inconclusive":
-            ET.SubElement(case, "error", type="inconclusive", message=_text(message)).text = _text(details)
+            ET.SubElement(case, "error", type="inconclusive", message=legal(message)).text = legal(details)
         case "not_judged":
             _add_unjudged(case, summary, message)
     return case
@@ -72,18 +84,18 @@ def _slo_case(suite: ET.Element, summary: Summary, slo: SloResult) -> ET.Element
 def _add_unjudged(case: ET.Element, summary: Summary, message: str) -> None:
     """Skipped only where another case is red for it: nobody must take a suite for green that judged nothing."""
     if summary.generator.valid:
-        ET.SubElement(case, "error", type="not_judged", message=_text(message))
+        ET.SubElement(case, "error", type="not_judged", message=legal(message))
     else:
-        ET.SubElement(case, "skipped", message=_text(message))
+        ET.SubElement(case, "skipped", message=legal(message))
 
 
 def _certificate_case(suite: ET.Element, summary: Summary) -> ET.Element:
     case, generator = _case(suite, summary, _CERTIFICATE), summary.generator
     if not generator.valid:
         message = "invalid: the generator was the bottleneck, and these figures are not the target's alone"
-        ET.SubElement(case, "error", type="invalid", message=message).text = _text("\n".join(generator.reasons))
+        ET.SubElement(case, "error", type="invalid", message=message).text = legal("\n".join(generator.reasons))
     elif generator.notes:
-        ET.SubElement(case, "system-out").text = _text("\n".join(generator.notes))
+        ET.SubElement(case, "system-out").text = legal("\n".join(generator.notes))
     return case
 
 
@@ -105,7 +117,7 @@ def _details(slo: SloResult) -> str:
     return "\n".join([*lines, *filter(None, [slo.reason])])
 
 
-def _text(text: str) -> str:
+def legal(text: str) -> str:
     """What XML can hold: it has no way to write most control characters, nor half a surrogate pair."""
     return "".join(character if _legal(ord(character)) else "\N{REPLACEMENT CHARACTER}" for character in text)
 

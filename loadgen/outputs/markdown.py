@@ -45,7 +45,7 @@ def markdown_report(material: Material) -> str:
         [f"## loadgen: {summary.verdict.outcome.upper() if summary.verdict.slos else _no_slo(summary)}"],
         [verdict_sentence(summary)],
         [_subject(summary)],
-        _slo_table(summary.verdict.slos),
+        slo_table(summary.verdict.slos),
         _latency_tables(summary),
         _request_table(summary),
         *map(_quality_table, list(summary.workloads.items())[:_MOST_WORKLOADS]),
@@ -107,7 +107,8 @@ def _subject(summary: Summary) -> str:
     )
 
 
-def _slo_table(slos: Sequence[SloResult]) -> list[str]:
+def slo_table(slos: Sequence[SloResult]) -> list[str]:
+    """A line a SLO; no lines for none."""
     rows = (
         (
             code(slo.expression, in_table=True),
@@ -119,7 +120,7 @@ def _slo_table(slos: Sequence[SloResult]) -> list[str]:
         )
         for slo in slos
     )
-    return _table(("SLO", "outcome", "estimate", "interval", "n", "remark"), "llrrrl", rows)
+    return table(("SLO", "outcome", "estimate", "interval", "n", "remark"), "llrrrl", rows)
 
 
 def _latency_tables(summary: Summary) -> list[str]:
@@ -131,7 +132,7 @@ def _latency_tables(summary: Summary) -> list[str]:
             named = code(name, in_table=True)
             rows.append((f"TTFT {named}", *_cells(part.latency.ttft_s)))
             rows.append((f"E2E {named}", *_cells(part.latency.e2e_s)))
-    return _table(columns, "lrrrrrr", rows)
+    return table(columns, "lrrrrrr", rows)
 
 
 def _cells(dist: Dist | None) -> tuple[str, ...]:
@@ -160,7 +161,7 @@ def _request_table(summary: Summary) -> list[str]:
         )
         for name, part in shown
     )
-    lines = _table(columns, "lrrrrrrrrr", rows)
+    lines = table(columns, "lrrrrrrrrr", rows)
     if left := len(parts) - len(shown):
         lines += ["", f"Workloads that are not shown: {left}."]
     if summary.requests.errors:
@@ -171,7 +172,7 @@ def _request_table(summary: Summary) -> list[str]:
 def _quality_table(workload: tuple[str, WorkloadSummary]) -> list[str]:
     name, part = workload
     rows = quality_rows(part)
-    return _table((f"quality of {code(name, in_table=True)}", *QUALITY_COLUMNS), "lrrr", rows) if rows else []
+    return table((f"quality of {code(name, in_table=True)}", *QUALITY_COLUMNS), "lrrr", rows) if rows else []
 
 
 def _cost_table(cost: Cost) -> list[str]:
@@ -185,7 +186,7 @@ def _cost_table(cost: Cost) -> list[str]:
         hardware = cost.hardware
         each = (money(hardware.per_1k_requests), money(hardware.per_1m_output_tokens))
         rows.append(("USD by hardware", money(hardware.total), *each))
-    return _table(("cost", "total", "per 1,000 requests", "per million output tokens"), "lrrr", rows)
+    return table(("cost", "total", "per 1,000 requests", "per million output tokens"), "lrrr", rows)
 
 
 def _generator_lines(generator: Generator) -> list[str]:
@@ -215,7 +216,7 @@ def _some(lines: Sequence[str]) -> Iterator[str]:
         yield f"and {len(lines) - _MOST_NOTES} more, in summary.json"
 
 
-def _table(columns: Sequence[str], sides: str, rows: Iterable[Sequence[str]]) -> list[str]:
+def table(columns: Sequence[str], sides: str, rows: Iterable[Sequence[str]]) -> list[str]:
     """A pipe table, `l` and `r` naming each column's side; no lines for no rows."""
     written = [_row(row) for row in rows]
     rule = _row(["---:" if side == "r" else "---" for side in sides])

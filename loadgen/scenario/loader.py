@@ -82,6 +82,9 @@ def load_scenario(
     document = read_document(text, Place(str(path), 1, 1, path.resolve().parent))
     if not isinstance(document.data, dict):
         raise ScenarioError(f"{path}:1:1: a scenario is a mapping; accepted: name, workloads, load, ...")
+    if "parts" in document.data:
+        what = "runs other scenarios, one after the other; accepted here: one of them (loadgen run takes them all)"
+        raise ScenarioError(f"{document.place_of(('parts',), key=True)}: parts: {what}")
     apply_values(document, overrides, Path.cwd())
     scenario = _validated(document, environment)
     if overrides.reshapes:

@@ -33,6 +33,7 @@ from loadgen.scenario.records import Records, RecordsSpec
 from loadgen.scenario.request import RequestOptions
 from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, Tokens, some
 from loadgen.scenario.slos import Slo
+from loadgen.scenario.soak import SoakSpec, soak_problems
 from loadgen.scenario.stated import SloSpec, slo_problems
 from loadgen.scenario.target import Target
 from loadgen.scenario.tools import ToolsSpec
@@ -263,7 +264,7 @@ class Scenario(Part):
     """Everything a run is told. Same scenario and same seed, same plan.
 
     prices: the list itself, whatever the file named. calibrate: `auto` asks the target, `off` takes the usual ratio,
-    anything else is the path of a tokenizer's file.
+    anything else is the path of a tokenizer's file. soak: how `loadgen soak` probes; a run takes no notice of it.
     """
 
     name: RunLabel
@@ -278,6 +279,7 @@ class Scenario(Part):
     budget: Budget | None = None
     calibrate: Text = "auto"
     records: RecordsSpec = Field(default_factory=Records)
+    soak: SoakSpec | None = None
     seed: Count = 1
 
     @model_validator(mode="after")
@@ -288,6 +290,9 @@ class Scenario(Part):
             problems.append(Problem(("load", "arrivals"), what))
         if self.budget is not None:
             problems.extend(_budget_problems(self.prices, self.hardware))
+        if self.soak is not None:
+            agents = [spec.name for spec in self.workloads if isinstance(spec, ToolsSpec) and spec.bfcl is None]
+            problems.extend(soak_problems(self.soak, agents))
         problems.extend(
             Problem(("slos", index), what)
             for index, what in slo_problems(

@@ -16,12 +16,12 @@ from loadgen.scenario.model import Scenario
 from loadgen.scenario.quantities import shown
 
 
-def mistakes_of(error: ValidationError, document: Document) -> list[Mistake]:
-    """Every mistake in `error`, placed in the document that was validated."""
-    return [_mistake(details, document) for details in error.errors(include_url=False)]
+def mistakes_of(error: ValidationError, document: Document, model: type[BaseModel] = Scenario) -> list[Mistake]:
+    """Every mistake in `error`, placed in the document that was validated as this model."""
+    return [_mistake(details, document, model) for details in error.errors(include_url=False)]
 
 
-def _mistake(details: ErrorDetails, document: Document) -> Mistake:
+def _mistake(details: ErrorDetails, document: Document, model: type[BaseModel]) -> Mistake:
     kind = details["type"]
     # Parts with an @ are tags of unions: ways through the model, not keys of the file.
     *way, last = details["loc"] or ("@",)
@@ -33,7 +33,7 @@ def _mistake(details: ErrorDetails, document: Document) -> Mistake:
         # These name a key that need not be there; the others stand at a value, or at what a short form stands for.
         location = full
     place = document.place_of(location, key=kind == "extra_forbidden")
-    return Mistake(place, location, _what(details, location))
+    return Mistake(place, location, _what(details, location, model))
 
 
 def _known(location: Location, data: Any) -> Location:
@@ -49,14 +49,14 @@ def _known(location: Location, data: Any) -> Location:
     return known
 
 
-def _what(details: ErrorDetails, location: Location) -> str:
+def _what(details: ErrorDetails, location: Location, model: type[BaseModel]) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "scenario":
         return str(context["what"])
     if kind == "value_error":
         return str(context["error"])
     if kind == "extra_forbidden":
-        accepted = _accepted_keys(details["loc"][:-1])
+        accepted = _accepted_keys(details["loc"][:-1], model)
         return f"unknown key; accepted: {', '.join(accepted)}{nearest(str(location[-1]), accepted)}"
     if kind == "missing":
         return "is missing"
@@ -99,13 +99,12 @@ def nearest(name: str, accepted: list[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _accepted_keys(location: Location) -> list[str]:
+def _accepted_keys(location: Location, model: type[BaseModel]) -> list[str]:
     """The keys of the model at a pydantic location (with its tags): found by walking the annotations."""
-    kind: Any = Scenario
+    kind: Any = model
     for part in location:
         kind = _step(_plain(kind), part)
-    model = _plain(kind)
-    return [info.alias or name for name, info in model.model_fields.items()]
+    return [info.alias or name for name, info in _plain(kind).model_fields.items()]
 
 
 def _plain(kind: Any) -> Any:

@@ -21,6 +21,8 @@ from loadgen.simulator.tools import Call, make_calls
 from loadgen.simulator.wire import AnswerRequest, ChatRequest, CompletionRequest, Function
 
 _INTRODUCTION_TOKENS = 8
+# How much answers to the same prompt differ in length: about what a model at temperature 1 does.
+_LENGTH_SIGMA = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Dials:
     themselves before it, if nothing forces their length. cached_tokens: whether usage tells them; None leaves it to the
     dialect. quality: how well it answers what it understands: questions about passages, and tasks for tools.
     solutions: of the coding tasks that it can solve, by prompt. answers: to reasoning tasks, by the message's SHA-256.
+    natural_lengths: answers end by themselves, a little earlier or later each time, and limits only cut them off.
     """
 
     reasoning_share: float | None = None
@@ -41,6 +44,19 @@ class Dials:
     quality: Quality = GOOD
     solutions: Mapping[str, Solution] = field(default_factory=dict)
     answers: Mapping[str, Known] = field(default_factory=dict)
+    natural_lengths: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """What of an answer is not the conversation's. request: its number; factor: how many times as long it is as it
+    would be. Only answers of natural length vary: any other is the same every time."""
+
+    request: int = 0
+    factor: float = 1.0
+
+
+_NONE = Variation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +98,11 @@ class Author:
         self._seed = seed
         self._reader = PromptReader(profile.block_tokens)
 
-    def answer_chat(self, chat: ChatRequest) -> Answer:
+    def answer_chat(self, chat: ChatRequest, variation: Variation = _NONE) -> Answer:
         """As `answering_chat`, without a pause."""
-        return run_through(self.answering_chat(chat))
+        return run_through(self.answering_chat(chat, variation))
 
-    def answering_chat(self, chat: ChatRequest) -> Pausing[Answer]:
+    def answering_chat(self, chat: ChatRequest, variation: Variation = _NONE) -> Pausing[Answer]:
         """The answer to a chat request. Raises RefusedError where a message is amiss or the context too short.
 
         Pauses where it yields, as reading a long prompt takes a while.
@@ -94,15 +110,15 @@ class Author:
         self._check_reasoning(chat)
         rendered = chat.rendered()
         if not self._whole_units:
-            return (yield from self._answer(chat, rendered))
+            return (yield from self._answer(chat, rendered, variation))
         unit_tokens = self._reader.unit_tokens(rendered, chat.salt)
-        answer = yield from self._answer(chat, rendered)
+        answer = yield from self._answer(chat, rendered, variation)
         self._reader.note_unit(rendered, answer.prompt_tokens - 1, chat.salt)
         said = ("assistant", "".join(answer.pieces))
         self._reader.note_unit([*rendered, said], answer.prompt_tokens + len(answer.pieces), chat.salt)
         return replace(answer, unit_tokens=unit_tokens)
 
-    def _answer(self, chat: ChatRequest, rendered: list[tuple[str, str]]) -> Pausing[Answer]:
+    def _answer(self, chat: ChatRequest, rendered: list[tuple[str, str]], variation: Variation) -> Pausing[Answer]:
         prompt = yield from self._reader.reading(rendered, chat.salt)
         # One token more than the messages: the marker that opens the assistant's turn.
         room = self._room(chat, prompt.tokens + 1, "messages")
@@ -121,13 +137,13 @@ class Author:
             calls = make_calls(functions, rng, parallel=chat.parallel_tool_calls is not False)
             introduction = output_tokens(_INTRODUCTION_TOKENS, rng) if rng.random() < 0.5 else []
             return self._written(chat, prompt, introduction, calls, share, room, rng)
-        count, reason = self._length(chat, room, rng)
+        count, reason = self._length(chat, room, rng, variation)
         pieces = output_tokens(count, rng)
         thought = round(share * count)
         blocks = self._reader.answered(prompt, pieces).blocks
         return Answer(prompt.tokens + 1, blocks, pieces, thought, count - thought, [], reason)
 
-    def answer_completion(self, completion: CompletionRequest) -> Answer:
+    def answer_completion(self, completion: CompletionRequest, variation: Variation = _NONE) -> Answer:
         """The answer to a completion request. Raises RefusedError as `answer_chat` does."""
         given = completion.single
         prompt = self._reader.read_plain(given, completion.salt)
@@ -135,7 +151,7 @@ class Author:
             raise RefusedError(400, "The prompt is empty", code="invalid_value", param="prompt")
         room = self._room(completion, prompt.tokens, "prompt")
         rng = Random(seed_of([("prompt", given if isinstance(given, str) else str(given))], self._seed))
-        count, reason = self._length(completion, room, rng)
+        count, reason = self._length(completion, room, rng, variation)
         pieces = output_tokens(count, rng)
         blocks = self._reader.continued(prompt, pieces).blocks
         return Answer(prompt.tokens, blocks, pieces, 0, count, [], reason)
@@ -215,12 +231,18 @@ class Author:
         sizes = {"n_prompt_tokens": prompt_tokens, "n_ctx": self._context_length}
         raise RefusedError(400, message, code="context_length_exceeded", param=param, extra=sizes)
 
-    def _length(self, request: ChatRequest | CompletionRequest, room: int, rng: Random) -> tuple[int, str]:
+    def _length(
+        self, request: ChatRequest | CompletionRequest, room: int, rng: Random, variation: Variation
+    ) -> tuple[int, str]:
         """How long the answer is, and why it ends there."""
         forces = self._dialect.forces_length
         endless = request.ignore_eos and "ignore_eos" in forces
         least = request.min_tokens if "min_tokens" in forces else 0
         limit = request.limit
+        if self._dials.natural_lengths and not endless:
+            natural = max(least, self._natural(rng, variation))
+            most = min(limit or room, room)
+            return (natural, "stop") if natural <= most else (most, "length")
         if limit is None:
             natural = max(stop_length(rng), least)
             return (room, "length") if endless or natural > room else (natural, "stop")
@@ -229,6 +251,12 @@ class Author:
             natural = max(round(limit * rng.uniform(0.1, 0.9)), least, 1)
             return (natural, "stop") if natural < limit else (limit, "length")
         return limit, "length"
+
+    def _natural(self, rng: Random, variation: Variation) -> int:
+        """The conversation's own length, give or take what differs from one request to the next."""
+        own = stop_length(rng) * variation.factor
+        each = Random(self._seed * 1_000_003 + variation.request).lognormvariate(0.0, _LENGTH_SIGMA)
+        return max(1, round(own * each))
 
     def _check_reasoning(self, chat: ChatRequest) -> None:
         """DeepSeek's rule: thoughts of a turn that called tools come back, or the request is wrong."""

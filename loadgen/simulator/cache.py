@@ -2,7 +2,7 @@
 
 A full block is known by a hash chained over everything before it, so equal hashes mean equal prefixes. Blocks of
 running sequences are pinned; unpinned ones stay until their room is needed, the least recently used first.
-Called by batching.py; knows nothing of time.
+Called by batching.py; knows no clock: who calls `forget` says what time it is.
 
 With `whole_units` it follows DeepSeek's rule (its page on context caching): what is kept are whole prefixes, which end
 where a prompt or an answer ended, or where two requests were seen to part. So after A+B, A+C hits nothing but shows
@@ -20,7 +20,9 @@ class BlockCache:
         self.capacity = capacity
         self._unit_ends: set[int] | None = set() if whole_units else None
         self._pins: dict[int, int] = {}
-        self._idle: OrderedDict[int, None] = OrderedDict()
+        # Since when nobody has held a block; in that order, so that the oldest stands first.
+        self._idle: OrderedDict[int, float] = OrderedDict()
+        self._now_s = 0.0
         self._private = 0
 
     @property
@@ -32,6 +34,13 @@ class BlockCache:
     def kept(self) -> int:
         """Blocks that nobody holds and a later request may hit."""
         return len(self._idle)
+
+    def forget(self, now_s: float, lifetime_s: float) -> None:
+        """It is now this late: drop blocks that nobody has held for longer than their lifetime."""
+        self._now_s = now_s
+        idle = self._idle
+        while idle and next(iter(idle.values())) < now_s - lifetime_s:
+            self._drop_oldest()
 
     def hits(self, hashes: Sequence[int], unit: int = 0) -> int:
         """How many leading blocks of `hashes` can be used. unit: so many of them are a whole prefix known before."""
@@ -70,9 +79,7 @@ class BlockCache:
             self._pins[block] = self._pins.get(block, 0) + 1
         self._private += private
         while self.pinned + len(self._idle) > self.capacity:
-            evicted, _ = self._idle.popitem(last=False)
-            if self._unit_ends is not None:
-                self._unit_ends.discard(evicted)
+            self._drop_oldest()
         return True
 
     def commit(self, computed: Sequence[int]) -> None:
@@ -90,5 +97,10 @@ class BlockCache:
                 self._pins[block] = count
             else:
                 del self._pins[block]
-                self._idle[block] = None
+                self._idle[block] = self._now_s
         self._private -= private
+
+    def _drop_oldest(self) -> None:
+        evicted, _ = self._idle.popitem(last=False)
+        if self._unit_ends is not None:
+            self._unit_ends.discard(evicted)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadgen.errors import UsageError
+from loadgen.simulator.ageing_options import ageing_of, ageing_options
 from loadgen.simulator.quality import quality_of, quality_options
 
 if TYPE_CHECKING:
@@ -91,9 +92,11 @@ Dialects: openai, deepseek, vllm, sglang, llamacpp."""
 @click.option(
     "--answers",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
     metavar="FILE",
-    help="Answers to reasoning tasks (JSON lines), which it plays by.",
+    help="Answers to reasoning tasks (JSON lines), which it plays by. Repeatable.",
 )
+@ageing_options
 @click.option("--cpu", type=int, hidden=True)
 @click.option("--exit-with-stdin", is_flag=True, hidden=True)
 def simulate(
@@ -127,8 +130,10 @@ def simulate(
             quality=quality_of(options),
             solutions=load_solutions(options["coding_solutions"]),
             answers=load_answers(options["answers"]),
+            natural_lengths=options["natural_lengths"],
         ),
         faults=tuple(parse_fault(text) for text in options["faults"]),
+        ageing=ageing_of(options),
         seed=seed,
         model=model,
         api_key=_key_in(key_variable) if key_variable else None,

@@ -6,7 +6,7 @@ what each dial does.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -104,19 +104,21 @@ def _even(name: str) -> float:
     return math.sqrt(3) * (2 * Random(name).random() - 1)
 
 
-def load_answers(path: Path | None) -> Mapping[str, Known]:
-    """What a file says, by message. Raises UsageError for what is no such file, naming the line."""
-    found: dict[str, Known] = {}
+def load_answers(paths: Iterable[Path]) -> Mapping[str, Known]:
+    """What files say, by message. Raises UsageError for what is no such file, naming the line."""
+    return {known.sha256: known for path in paths for known in _answers_in(path)}
+
+
+def _answers_in(path: Path) -> Iterator[Known]:
     decoder = msgspec.json.Decoder(Known)
-    for number, line in enumerate(path.read_bytes().splitlines() if path is not None else (), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             known = decoder.decode(line)
         except msgspec.DecodeError as error:
             raise UsageError(f"{path}, line {number}: no line of answers ({error})") from None
         if known.form not in _FORMS:
             raise UsageError(f"{path}, line {number}: form {known.form!r}; accepted: {', '.join(_FORMS)}")
-        found[known.sha256] = known
-    return found
+        yield known
 
 
 def parse_by_phrasing(given: str) -> Mapping[str, float]:

@@ -14,8 +14,9 @@ from functools import partial
 from aiohttp import web
 
 from loadgen.errors import UsageError
+from loadgen.simulator.ageing import Age
 from loadgen.simulator.alarm import Alarm
-from loadgen.simulator.answers import Answer, Author
+from loadgen.simulator.answers import Answer, Author, Variation
 from loadgen.simulator.batching import Engine, Job
 from loadgen.simulator.dialects import RefusedError, error_body, model_list, pages, usage_object
 from loadgen.simulator.events import KEEPALIVE, Writer
@@ -48,6 +49,7 @@ class Simulator:
         self._author = Author(settings.dialect, settings.dials, profile, settings.seed)
         self._reading = asyncio.Lock()
         self._waits = profile.queue_waits(settings.seed)
+        self._age = Age(settings.ageing, settings.seed)
         self._in_front = 0
         self._faults = FaultPlan(settings.faults, settings.seed)
         self._started_ns = self._stepped_ns = time.monotonic_ns()
@@ -83,6 +85,7 @@ class Simulator:
                     self._work.clear()
                     await self._work.wait()
                     due_ns = time.monotonic_ns()
+                engine.cache.forget(self._age.now_s, self._age.behaviour.cache_lifetime_s)
                 due_ns = max(due_ns, time.monotonic_ns() - _CATCH_UP_NS) + int(engine.begin_step() * 1e9)
                 await alarm.until(due_ns)
                 self._hand_out()
@@ -159,8 +162,12 @@ class Simulator:
         chat = await self._in_pieces(reading_chat(body))
         fault = self._fault(request, chat)
         self._check_model(chat.model)
-        answer = await self._in_pieces(self._author.answering_chat(chat))
+        answer = await self._in_pieces(self._author.answering_chat(chat, self._variation()))
         return await self._respond(request, chat, answer, received_ns, fault, chat=True)
+
+    def _variation(self) -> Variation:
+        """In what this request's answer differs from another's to the same prompt."""
+        return Variation(self._requests, self._age.behaviour.output_factor)
 
     async def _in_pieces(self, work: Pausing[T]) -> T:
         """What the work makes, done between other streams' tokens; long prompts take turns, one after the other."""
@@ -180,7 +187,7 @@ class Simulator:
         asked = read_completion(body)
         fault = self._fault(request, asked)
         self._check_model(asked.model)
-        answer = self._author.answer_completion(asked)
+        answer = self._author.answer_completion(asked, self._variation())
         return await self._respond(request, asked, answer, received_ns, fault, chat=False)
 
     def _arrived(self, request: web.Request) -> int:
@@ -249,6 +256,10 @@ class Simulator:
             raise RefusedError(status, message, code="queue_full", retry_after="1")
         self._tickets[ticket.job] = ticket
         wait_s = next(self._waits)
+        if (slowdown := self._age.slowdown()) > 1:
+            wait_s += (slowdown - 1) * (
+                wait_s + self._settings.profile.alone_s(ticket.job.prompt_tokens, ticket.job.output_tokens)
+            )
         if wait_s:
             self._in_front += 1
             ticket.timer = asyncio.get_running_loop().call_later(wait_s, self._submit, ticket)

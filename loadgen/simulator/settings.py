@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from loadgen.simulator.ageing import Ageing
 from loadgen.simulator.answers import Dials
 from loadgen.simulator.dialects import DIALECTS, Dialect
 from loadgen.simulator.faults import Fault
@@ -16,6 +17,7 @@ class Settings:
     dialect: Dialect = DIALECTS["openai"]
     dials: Dials = field(default_factory=Dials)
     faults: tuple[Fault, ...] = ()
+    ageing: Ageing = field(default_factory=Ageing)
     seed: int = 1
     model: str = "simulated-model"
     api_key: str | None = field(default=None, repr=False)

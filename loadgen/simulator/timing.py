@@ -66,6 +66,13 @@ class Profile:
             + kv_tokens * self.decode_per_kv_token_s
         )
 
+    def alone_s(self, prompt_tokens: int, output_tokens: int) -> float:
+        """About how long a request takes that has the engine to itself, before jitter."""
+        prefill_s = self.step_s(prefill_tokens=prompt_tokens, new_requests=1, sequences=0, kv_tokens=0)
+        kv_tokens = prompt_tokens + output_tokens // 2
+        decode_s = self.step_s(prefill_tokens=0, new_requests=0, sequences=1, kv_tokens=kv_tokens)
+        return prefill_s + (output_tokens - 1) * decode_s
+
     def jitter(self, rng: Random) -> float:
         """A factor of mean 1: exp(N(-sigma**2 / 2, sigma))."""
         sigma = self.jitter_sigma

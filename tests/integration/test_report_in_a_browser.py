@@ -1,4 +1,4 @@
-"""report.html in Chromium: every plot is drawn, nothing is asked of a network, nothing goes wrong, light or dark."""
+"""The pages in Chromium: every plot is drawn, nothing is asked of a network, nothing goes wrong, light or dark."""
 
 import re
 import shutil
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.history.page import history_page
 from loadgen.outputs.html.page import html_report
 from loadgen.outputs.material import Material
+from tests.support.histories import Story, a_soak, a_week
 from tests.unit.outputs.folders import made_run, some_turns
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -18,8 +20,19 @@ pytestmark = pytest.mark.skipif(_CHROMIUM is None, reason="no Chromium here")
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_plot_is_drawn_and_nothing_else_is_asked_for(tmp_path: Path, dark: bool) -> None:
     made_run(tmp_path / "run", some_turns(400))
+    held_in_a_browser(tmp_path, html_report(Material.read(tmp_path / "run")), dark=dark)
+
+
+def test_every_plot_of_a_history_is_drawn(tmp_path: Path) -> None:
+    steady = a_week(Story(missed=range(9, 12)), a_soak(days=2))
+    unknown = a_week(Story(seed=2, cached=False), a_soak("20261104T000000Z-ef01", days=1, every_s=7200))
+    held_in_a_browser(tmp_path, history_page([steady, unknown]))
+
+
+def held_in_a_browser(tmp_path: Path, text: str, *, dark: bool = False) -> None:
+    """Fails the test unless the page shows all of its plots, and its console nothing."""
     page = tmp_path / "report.html"
-    page.write_text(html_report(Material.read(tmp_path / "run")), encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
     shown = subprocess.run(
         [
             str(_CHROMIUM),

@@ -11,6 +11,9 @@ _PACKAGE = _CHECKOUT / "loadgen"
 _LOCUST = ("locust", "gevent", "geventhttpclient", "loadgen.swarm")
 _HTTP = ("aiohttp", "httptools", "http", "urllib.request", "requests", "socket", "ssl", "loadgen.client")
 _ABOVE = ("loadgen.engine", "loadgen.outputs", "loadgen.supervisor", "loadgen.cli")
+_SWARM_BUT_SCRAPES = tuple(
+    f"loadgen.swarm.{source.stem}" for source in (_PACKAGE / "swarm").glob("[a-z]*.py") if source.stem != "scraping"
+)
 
 # Room: what must not be imported there, by its first dotted parts.
 _FORBIDDEN = {
@@ -28,7 +31,20 @@ _FORBIDDEN = {
     "sweep": (*_LOCUST, "loadgen.engine", "loadgen.client", "loadgen.workloads", "loadgen.cli"),
     "sweep/search.py": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads", "loadgen.metrics", "loadgen.scenario"),
     "comparison": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.supervisor", "loadgen.cli"),
+    "history": (
+        *_LOCUST,
+        *_HTTP,
+        "loadgen.engine",
+        "loadgen.workloads",
+        "loadgen.supervisor",
+        "loadgen.soak",
+        "loadgen.cli",
+    ),
     "outputs/html": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.sweep", "plotly"),
+    "suite": (*_LOCUST, *_HTTP, "loadgen.engine", "loadgen.workloads", "loadgen.cli"),
+    # Of the swarm only who answers scrapes, which knows nothing of Locust.
+    "soak": ("locust", "gevent", "loadgen.cli", *_SWARM_BUT_SCRAPES),
+    "soak/schedule.py": (*_LOCUST, *_HTTP, *_ABOVE, "loadgen.workloads", "loadgen.metrics"),
     "supervisor.py": ("locust", "gevent", "loadgen.engine", "loadgen.client"),
 }
 # All of ours that the simulator may know, a timer among it: a server that shared the client's parser would share its

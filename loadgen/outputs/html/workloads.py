@@ -34,7 +34,7 @@ def _workload(summary: Summary, course: Course, at: int, name: str, part: Worklo
     return section(
         anchor(at),
         f"Workload: {name}",
-        _quality(part.quality),
+        quality_tables(part.quality),
         el("p", "The run's only workload: its figures are the run's, above.", class_="notes")
         if alone
         else join(
@@ -69,7 +69,7 @@ def _figures(summary: Summary, course: Course, name: str) -> Html:
     return grid(figures) if counted else el("p", "No turn of it ended ok.", class_="notes")
 
 
-def _quality(quality: dict[str, Quality]) -> Html:
+def quality_tables(quality: dict[str, Quality]) -> Html:
     """What only this workload measures: figures with their intervals in one table, then each table."""
     values: list[list[Cell]] = [_value_row(name, one) for name, one in quality.items() if one.columns is msgspec.UNSET]
     parts = [table(["what it measures", "value", "interval", "n"], values, label="Quality")] if values else []

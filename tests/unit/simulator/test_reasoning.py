@@ -57,7 +57,7 @@ def test_a_file_that_is_none_is_refused_by_its_line(tmp_path: Path, line: str) -
     path = tmp_path / "answers.jsonl"
     path.write_text(line)
     with pytest.raises(UsageError, match="line 1"):
-        load_answers(path)
+        load_answers([path])
 
 
 @pytest.mark.parametrize("text", ["german", "german=x", "german=inf", "german=0.1=2"])

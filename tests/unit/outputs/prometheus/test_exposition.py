@@ -222,7 +222,8 @@ def test_every_series_is_documented_and_every_documented_one_is_there() -> None:
     found = {re.sub(r"_(bucket|sum|count)$", "", name) for text in texts for name, _, _ in scraped(text).all}
     documented = set(re.findall(r"^\|[^|]*?`(loadgen_\w+)`", _DOCS.read_text(), re.MULTILINE))
     documented |= set(re.findall(r"^\|[^|]*, `(loadgen_\w+)` \|", _DOCS.read_text(), re.MULTILINE))
-    assert found == documented
+    # A soak's own series are no run's: loadgen/soak/exposition.py.
+    assert found == {name for name in documented if not name.startswith("loadgen_soak_")}
 
 
 def test_the_file_is_openmetrics_stamped_with_the_end(tmp_path: Path) -> None:
