@@ -259,6 +259,10 @@ class SessionRunner:
 
     async def _work(self, working: Coroutine[None, None, None]) -> bool:
         """Await what goes on between two turns; False if the run stopped first, which cancels it."""
+        too_late = self.stopping
+        if too_late:
+            working.close()
+            return False
         task = asyncio.current_task()
         assert task is not None
         self._waiting.add(task)
@@ -309,9 +313,11 @@ class SessionRunner:
             if left_s <= 0:
                 break
             await asyncio.wait(self._tasks, timeout=left_s)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Again and again: one whose turn ended in the very moment that cut it off has its judging adopted only now.
+        while self._tasks:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 @cache

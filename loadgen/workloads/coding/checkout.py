@@ -9,6 +9,9 @@ from loadgen.sandbox.globs import is_inside
 from loadgen.workloads.coding.edits import EditError, replace_once
 from loadgen.workloads.coding.task import MOST_FILE_BYTES, MOST_FILES, Task
 
+# What file systems take, the sandbox's among them.
+_NAME_BYTES: Final = 255
+_PATH_BYTES: Final = 1000
 _ACCEPTED_NAME: Final = "accepted: a path relative to the repository's root, such as package/module.py"
 
 
@@ -57,12 +60,18 @@ class Checkout:
         """Make a file that is not there yet."""
         if path in self.files:
             raise EditError(f"{path!r} is there already; change it with edit_file")
-        if not is_inside(path):
+        if not is_inside(path) or _too_long(path):
             raise EditError(f"{path[:200]!r} is no path of a file here; {_ACCEPTED_NAME}")
+        if (file := self._in_the_way(path)) is not None:
+            raise EditError(f"{path[:200]!r} can't be made beside the file {file[:200]!r}: one would be in the other")
         self._allow(path)
         if len(self.files) >= MOST_FILES:
             raise EditError(f"there are {len(self.files)} files already, and no room for more")
         self.put(path, text)
+
+    def _in_the_way(self, path: str) -> str | None:
+        """A file that this path would lie in as if it were a folder, or that lies in it."""
+        return next((file for file in self.files if path.startswith(f"{file}/") or file.startswith(f"{path}/")), None)
 
     def delete(self, path: str) -> None:
         """Remove a file."""
@@ -81,3 +90,8 @@ class Checkout:
             raise DeniedError(
                 f"{path[:200]!r} must stay as it is; you may change {', '.join(self._task.said.editable)}"
             )
+
+
+def _too_long(path: str) -> bool:
+    encoded = path.encode("utf-8", "replace")
+    return len(encoded) > _PATH_BYTES or any(len(name) > _NAME_BYTES for name in encoded.split(b"/"))

@@ -23,7 +23,9 @@ _LOOSE_INTEGER = re.compile(r"(?<![\d.,])[-−]?(?:\d{1,3}(?:[,\u202f ]\d{3})+|\
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _WORD = re.compile(r"[^\W\d_]+")
 _LETTERS = re.compile(r"[A-Za-z]+")
-_BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
+_BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
+# How LaTeX sets a word among formulas.
+_SET = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\{([^{}]*)\}")
 _KEY = re.compile(r'"answer"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+|\[[^\]]*\])')
 _MARKER = re.compile(r"answer\s*[*_]*\s*:", re.IGNORECASE)
 _JOINING = frozenset({"and", "und", "y"})
@@ -47,7 +49,7 @@ def strict(text: str, form: Form, asked: Asked) -> str | None:
             return None
     tail = text[-_TAIL_CHARS:]
     if asked == "boxed":
-        found = _BOXED.findall(tail)
+        found = _boxed(tail)
         return _value(found[-1], form) if found else None
     line = _last_line(tail)
     return _value(line[len(MARKER) :], form) if line.startswith(MARKER) else None
@@ -57,7 +59,7 @@ def lenient(text: str, form: Form) -> str | None:
     """The answer wherever it may stand: behind a marker, in a box, as JSON, on the last line; of numbers and dates the
     last one there is. None where nothing is found."""
     tail = text[-_TAIL_CHARS:]
-    for candidate in (*_marked(tail), *reversed(_BOXED.findall(tail)), *reversed(_KEY.findall(tail)), _last_line(tail)):
+    for candidate in (*_marked(tail), *reversed(_boxed(tail)), *reversed(_KEY.findall(tail)), _last_line(tail)):
         if (value := _loose_value(candidate, form)) is not None:
             return value
     pattern = {"integer": _LOOSE_INTEGER, "date": _DATE}.get(form)
@@ -80,6 +82,11 @@ def _marked(tail: str) -> list[str]:
     """What follows the last marker, on its line."""
     places = list(_MARKER.finditer(tail))
     return [tail[places[-1].end() :].lstrip("* \n").partition("\n")[0]] if places else []
+
+
+def _boxed(tail: str) -> list[str]:
+    """What stands in boxes, without what sets it: a word in one is `\\text{Ada}`, a thousand `1{,}000`."""
+    return [_SET.sub(r"\1", inside).replace("{,}", ",") for inside in _BOXED.findall(tail)]
 
 
 def _last_line(tail: str) -> str:

@@ -1,5 +1,8 @@
 """Sessions with work that takes real time: tools that run, and the judging of what was done."""
 
+import asyncio
+import json
+import threading
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,10 +12,14 @@ from typing import Any
 import pytest
 import uvloop
 
+from loadgen.client.exchange import Exchange
+from loadgen.client.transport import Transport
+from loadgen.engine.limits import transport_of
 from loadgen.scenario.model import Scenario
 from loadgen.simulator.process import SimulatorProcess
 from tests.support.coders import ENDLESS_TESTS, write_task
 from tests.support.command import closed_load, open_load
+from tests.support.raw_server import RawServer, event_stream, good
 from tests.unit.engine.running import Heard, Worker, run_to_the_end, scenario_of, soon, until
 
 # The simulator knows the task by its prompt, whatever its tests are.
@@ -119,6 +126,87 @@ def test_a_run_that_ends_while_tools_run_ends_them_and_the_session_is_unfinished
         assert not any("ended" in record["marks"] for record in heard.records)
 
     uvloop.run(main())
+
+
+def _calling(name: str, **arguments: str) -> bytes:
+    """A reply that calls a tool."""
+    call = {"index": 0, "id": "c1", "function": {"name": name, "arguments": json.dumps(arguments)}}
+    said = json.dumps({"choices": [{"delta": {"tool_calls": [call]}}]}).encode()
+    return event_stream(said, b'{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}', b"[DONE]")
+
+
+def test_no_tool_is_begun_for_a_turn_that_ends_after_the_load(tmp_path: Path) -> None:
+    scenario = coding_scenario(tmp_path, closed_load(1, "60s"), {"repo/tests/test_sums.py": ENDLESS_TESTS})
+    answers = threading.Event()
+
+    def answer(number: int, head: bytes) -> Iterator[bytes]:
+        del number, head
+        assert answers.wait(20)
+        yield _calling("run_tests")
+
+    async def main(server: RawServer) -> None:
+        worker = Worker(scenario, server.url)
+        await worker.start(soon(), (0,), permit_count=1)
+        await until(lambda: bool(server.heads), "a turn")
+        started = time.monotonic()
+        draining = asyncio.create_task(worker.drain(10.0))
+        await asyncio.sleep(0)
+        answers.set()
+        heard = await draining
+        assert time.monotonic() - started < 5
+        assert heard.bugs == []
+        assert [record["marks"]["test_runs"] for record in heard.records] == [1]
+
+    with RawServer(answer) as server:
+        uvloop.run(main(server))
+
+
+class _LastMoment:
+    """A transport whose exchanges end in the very moment that cuts them off, when `answers` lets the server answer."""
+
+    def __init__(self, inner: Transport, answers: threading.Event) -> None:
+        self._inner, self._answers = inner, answers
+
+    async def perform(self, exchange: Exchange) -> None:
+        performing = asyncio.create_task(self._inner.perform(exchange))
+        try:
+            await asyncio.shield(performing)
+        except asyncio.CancelledError:
+            self._answers.set()
+            await performing
+            raise
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def test_a_session_that_ends_in_the_moment_that_cuts_it_off_loses_no_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = coding_scenario(tmp_path, closed_load(1, "60s"))
+    answers = threading.Event()
+
+    def answer(number: int, head: bytes) -> Iterator[bytes]:
+        del head
+        if number == 0:
+            yield _calling("create_file", path="calc/more.py", content="")
+            return
+        assert answers.wait(20)
+        yield good("DONE")
+
+    monkeypatch.setattr("loadgen.engine.engine.transport_of", lambda *given: _LastMoment(transport_of(*given), answers))
+
+    async def main(server: RawServer) -> None:
+        worker = Worker(scenario, server.url)
+        await worker.start(soon(), (0,), permit_count=1)
+        await until(lambda: len(server.heads) == 2, "the last turn")
+        heard = await worker.drain(0.1)
+        assert heard.bugs == []
+        assert [record["marks"].get("ended") for record in heard.records] == [None, "answered"]
+        assert heard.records[1]["marks"]["solved"] is None
+
+    with RawServer(answer) as server:
+        uvloop.run(main(server))
 
 
 def test_what_is_not_judged_within_the_grace_time_is_recorded_as_not_known(

@@ -151,3 +151,11 @@ def test_the_task_is_not_changed_by_any_of_it(tmp_path: Path) -> None:
     task: Task = small_task(tmp_path)
     use(Checkout(task), "delete_file", path="calc/sums.py")
     assert "calc/sums.py" in task.files
+
+
+@pytest.mark.parametrize("path", ["calc/sums.py/more.py", "calc", "calc/" + "é" * 128, "calc/" + "d/" * 500 + "x.py"])
+def test_a_file_that_no_file_system_could_hold_beside_the_others_is_not_made(tmp_path: Path, path: str) -> None:
+    checkout = Checkout(small_task(tmp_path, editable=["calc", "calc/**"]))
+    with pytest.raises(EditError, match=r"can.t be made beside the file|is no path of a file here"):
+        use(checkout, "create_file", path=path, content="x = 1\n")
+    assert path not in checkout.files

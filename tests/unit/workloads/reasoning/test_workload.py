@@ -112,6 +112,23 @@ def test_a_reply_is_worth(text: str, form: Form, asked: Any, outcome: str, found
     assert judge(text, form, asked, "42", cut_off=False) == (outcome, found)
 
 
+@pytest.mark.parametrize(
+    ("text", "form", "right"),
+    [
+        ("It is \\boxed{\\text{Ada}}.", "name", "Ada"),
+        ("$\\boxed{\\text{Ada, Ben}}$", "names", "Ada, Ben"),
+        ("\\boxed{\\mathrm{DBUZR}}", "letters", "DBUZR"),
+        ("\\boxed{\\textbf{42}}", "integer", "42"),
+    ],
+)
+def test_a_word_in_a_box_may_be_set_as_latex_sets_words(text: str, form: Form, right: str) -> None:
+    assert judge(text, form, "boxed", right, cut_off=False) == ("right", right)
+
+
+def test_a_number_in_a_box_is_found_whole_where_latex_groups_its_digits() -> None:
+    assert judge("\\boxed{1{,}234}", "integer", "boxed", "1234", cut_off=False) == ("format", "1234")
+
+
 def test_names_and_letters_are_found_in_other_forms_too() -> None:
     assert lenient("ANSWER: Ben and Ada", "names") == "Ada, Ben"
     assert lenient("ANSWER: None", "names") == "NONE"
