@@ -107,6 +107,15 @@ def test_the_share_that_recovers_is_measured(share: float) -> None:
     assert ("recovery_extra_turns" in found) == (share > 0)
 
 
+def test_sessions_that_are_all_alike_do_not_make_what_a_failure_cost_certain() -> None:
+    turns = [turn for number in range(6) for turn in turns_of(str(number), fault="none", chance_flaky_test=True)]
+    for number in range(6, 9):
+        turns += turns_of(str(number), count=4, fault="flaky_test", fault_met=True, chance_flaky_test=True)
+    extra = figures(turns)["recovery_extra_turns"]
+    assert extra.value == 1
+    assert (extra.ci_low, extra.ci_high) == (None, None)
+
+
 def test_unsolvable_tasks_do_not_pass_for_a_lack_of_recovery() -> None:
     table = measured(_FAULTS, solve=0.5)["recovery"]
     low, high = (cell(table, "edit_failed", name) for name in ("change_low", "change_high"))
