@@ -45,6 +45,8 @@ def figures(turns: Sequence[Record]) -> dict[str, Quality]:
         found |= _pass_k(judged) | _per_solved(judged)
     if ended:
         found |= _efforts(ended)
+    if over := len(ended) + (failed := sum(trial.ended == "failed" for trial in trials)):
+        found["failed"] = figure(wilson(failed, over))
     found["tasks"] = _table("task", trials, lambda trial: trial.task)
     found["kinds"] = _table("kind", trials, lambda trial: trial.kind)
     found |= _by_stage(trials, turns)
@@ -93,13 +95,16 @@ def _per_solved(trials: Sequence[Trial]) -> dict[str, Quality]:
 def _per(trials: Sequence[Trial], of: Callable[[Trial], float | None]) -> Interval:
     """What all trials took over the number solved, from solutions per what was taken, whose sizes are never nought.
 
-    Where so few were solved that it might as well be none, there is no upper bound.
+    Where so few were solved that it might as well be none, there is no upper bound; where nothing was taken, as at a
+    price of 0, there are none.
     """
     values = [of(trial) for trial in trials]
     taken = np.array([value for value in values if value is not None], dtype=np.float64)
     solved = np.array([trial.solved is True for trial in trials], dtype=np.float64)
-    if len(taken) < len(trials) or not solved.any() or not taken.any():
+    if len(taken) < len(trials) or not solved.any():
         return Interval(None, None, None, 0.95, 0, 0)
+    if not taken.any():
+        return Interval(0.0, None, None, 0.95, len(trials), len(trials))
     yields = _ratio_interval(solved, taken)
     turned = [
         1 / bound if bound is not None and bound > 0 else None for bound in (yields.estimate, yields.high, yields.low)

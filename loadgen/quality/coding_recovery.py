@@ -69,7 +69,7 @@ def extra_of(hit: Iterable[Trial], spared: Iterable[Trial], of: Callable[[Trial]
     """What sessions that met a failure took more than others of their task, all solved; with Student's interval.
 
     The difference of each task's means, weighted by how many met a failure; the spread within tasks is pooled. No
-    bounds where few sessions leave it unknown.
+    bounds where few sessions leave it unknown, or none differs from others of its kind: that is not certainty.
     """
     met, others = _values(hit, of), _values(spared, of)
     strata = [(met[task], others[task]) for task in met if task in others]
@@ -78,9 +78,10 @@ def extra_of(hit: Iterable[Trial], spared: Iterable[Trial], of: Callable[[Trial]
         return _UNKNOWN
     extra = sum(len(ours) * (_mean(ours) - _mean(theirs)) for ours, theirs in strata) / count
     degrees = sum(len(ours) + len(theirs) - 2 for ours, theirs in strata)
-    if degrees < _FEWEST_DEGREES:
+    spread = sum(_squares(ours) + _squares(theirs) for ours, theirs in strata)
+    if degrees < _FEWEST_DEGREES or spread <= 0:
         return Interval(extra, None, None, 0.95, count, count)
-    squares = sum(_squares(ours) + _squares(theirs) for ours, theirs in strata) / degrees
+    squares = spread / degrees
     share = sum((len(ours) / count) ** 2 * (1 / len(ours) + 1 / len(theirs)) for ours, theirs in strata)
     half = t_of(0.95, degrees) * math.sqrt(squares * share)
     return Interval(extra, extra - half, extra + half, 0.95, count, count)

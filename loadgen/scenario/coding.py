@@ -12,6 +12,9 @@ from loadgen.scenario.quantities import parse_bytes
 from loadgen.scenario.sizes import Part, Size, some
 
 MOST_STEPS = 500
+# Below these Python does not start, or a small tree has no room, and all work would be judged wrong or not at all:
+# `memory: 512` is 512 bytes.
+_LEAST_MEMORY, _LEAST_DISK = 32_000_000, 1_000_000
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(ge=1)]
 
 
@@ -42,8 +45,8 @@ class SandboxLimits(Part):
     """What one test run may take, all its processes together."""
 
     cpu_s: PositiveSeconds = Field(default=20.0, alias="cpu")
-    memory_bytes: Bytes = Field(default=512 * 1024 * 1024, alias="memory")
-    disk_bytes: Bytes = Field(default=32 * 1024 * 1024, alias="disk")
+    memory_bytes: Bytes = Field(default=512 * 1024 * 1024, alias="memory", ge=_LEAST_MEMORY)
+    disk_bytes: Bytes = Field(default=32 * 1024 * 1024, alias="disk", ge=_LEAST_DISK)
     processes: PositiveCount = 32
     output_bytes: Bytes = Field(default=64 * 1024, alias="output")
 

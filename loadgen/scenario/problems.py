@@ -72,10 +72,10 @@ def _limits(details: ErrorDetails, location: Location) -> str:
     """Wrong types and values out of range."""
     kind, context, found = details["type"], details.get("ctx", {}), details["input"]
     if kind in ("greater_than_equal", "greater_than"):
-        bound = f"at least {context['ge']:g}" if "ge" in context else f"above {context['gt']:g}"
+        bound = f"at least {context['ge']:.15g}" if "ge" in context else f"above {context['gt']:.15g}"
         return f"{found!r} is too small; accepted: {bound}"
     if kind in ("less_than_equal", "less_than"):
-        bound = f"at most {context['le']:g}" if "le" in context else f"below {context['lt']:g}"
+        bound = f"at most {context['le']:.15g}" if "le" in context else f"below {context['lt']:.15g}"
         return f"{found!r} is too large; accepted: {bound}"
     if kind == "string_too_short":
         return "is empty; accepted: text"

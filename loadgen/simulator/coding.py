@@ -48,6 +48,8 @@ def load_solutions(folders: Sequence[Path]) -> dict[str, Solution]:
             try:
                 prompt = str(yaml.safe_load(place.read_text(encoding="utf-8"))["prompt"]).strip()
                 found[prompt] = _solution(place.parent / "solution")
+                if not found[prompt].files and not found[prompt].removed:
+                    raise UsageError(f"--coding-solutions: {place}: there is no solution/ with files beside it")
             except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
                 raise UsageError(f"--coding-solutions: {place}: can't be read: {error}") from None
     if folders and not found:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from loadgen.marks import Marks
@@ -106,6 +107,15 @@ def test_the_share_that_recovers_is_measured(share: float) -> None:
     assert ("recovery_extra_turns" in found) == (share > 0)
 
 
+def test_sessions_that_are_all_alike_do_not_make_what_a_failure_cost_certain() -> None:
+    turns = [turn for number in range(6) for turn in turns_of(str(number), fault="none", chance_flaky_test=True)]
+    for number in range(6, 9):
+        turns += turns_of(str(number), count=4, fault="flaky_test", fault_met=True, chance_flaky_test=True)
+    extra = figures(turns)["recovery_extra_turns"]
+    assert extra.value == 1
+    assert (extra.ci_low, extra.ci_high) == (None, None)
+
+
 def test_unsolvable_tasks_do_not_pass_for_a_lack_of_recovery() -> None:
     table = measured(_FAULTS, solve=0.5)["recovery"]
     low, high = (cell(table, "edit_failed", name) for name in ("change_low", "change_high"))
@@ -156,10 +166,23 @@ def test_an_unknown_cost_is_unknown_and_not_nought() -> None:
     assert found["turns_per_solved"].value == 2
 
 
+def test_a_cost_of_nought_is_known() -> None:
+    free = [msgspec.structs.replace(turn, cost=0.0) for number in range(8) for turn in turns_of(str(number))]
+    assert figures(free)["cost_per_solved"].value == 0
+
+
 def test_sessions_whose_beginning_was_not_seen_count_as_solved_but_not_for_what_they_took() -> None:
     found = figures(turns_of("1")[1:] + turns_of("2"))
     assert found["solved_of_these"].n == 2
     assert found["turns_per_solved"].n == 1
+
+
+def test_sessions_that_a_failed_request_ended_are_counted_apart() -> None:
+    found = figures([*turns_of("1"), *turns_of("2"), *turns_of("3", ended="failed", solved=None)])
+    assert found["solved_of_these"].n == 2
+    assert found["failed"].value == pytest.approx(1 / 3)
+    assert figures(turns_of("1"))["failed"].value == 0
+    assert figures(turns_of("1", ended="failed", solved=None))["failed"].value == 1
 
 
 def test_what_was_not_judged_is_in_no_share() -> None:

@@ -34,6 +34,8 @@ def test_it_survives_the_way_to_another_process() -> None:
         ({"parallel": 0}, "greater than or equal to 1"),
         ({"max_steps": 501}, "less than or equal to 500"),
         ({"limits": {"memory": "1x"}}, "unknown unit 'x'"),
+        ({"limits": {"memory": 512}}, "greater than or equal to 32000000"),
+        ({"limits": {"disk": "32kB"}}, "greater than or equal to 1000000"),
         ({"test_timeout": 0}, "greater than 0"),
     ],
 )

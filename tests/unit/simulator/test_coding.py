@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 from random import Random
 
@@ -107,4 +108,11 @@ def test_files_that_are_to_go_are_named(tmp_path: Path) -> None:
 
 def test_a_folder_without_tasks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no task in"):
+        load_solutions([tmp_path])
+
+
+def test_a_task_without_a_solution_is_named(tmp_path: Path) -> None:
+    write_task(tmp_path)
+    shutil.rmtree(tmp_path / "small" / "solution")
+    with pytest.raises(UsageError, match=r"small/task\.yaml: there is no solution/ with files"):
         load_solutions([tmp_path])
