@@ -7,6 +7,7 @@ other waiting. Nothing is rendered here, so a scrape costs the master a copy to 
 import socket
 import threading
 import time
+from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from loadgen.outputs.prometheus.text import SCRAPE_TYPE
 PATH = "/metrics"
 _IDLE_S = 120.0  # scrapers keep their connection for longer than any usual interval
 _POLL_S = 0.05
+_INTERVALS = 5
 
 
 class _Page(NamedTuple):
@@ -55,16 +57,22 @@ class _Server(ThreadingHTTPServer):
         self.page = _Page(0, b"")
         self.scrapes = 0
         self.taken = -1
-        self.interval_s: float | None = None
+        # A scrape that came late is followed by the next one soon: the longest of the last few is the scraper's.
+        self._intervals_s: deque[float] = deque(maxlen=_INTERVALS)
         self._last_s: float | None = None
         self._noting = threading.Lock()
         super().__init__((host, port), _Handler)
+
+    @property
+    def interval_s(self) -> float | None:
+        with self._noting:
+            return max(self._intervals_s, default=None)
 
     def note_scrape(self, page: _Page) -> None:
         with self._noting:
             now_s = time.monotonic()
             if self._last_s is not None:
-                self.interval_s = now_s - self._last_s
+                self._intervals_s.append(now_s - self._last_s)
             self._last_s = now_s
             self.scrapes += 1
             self.taken = max(self.taken, page.number)
@@ -102,7 +110,7 @@ class ScrapeServer:
 
     @property
     def interval_s(self) -> float | None:
-        """The time between the last two scrapes; None before there were two."""
+        """The longest time between two of the last few scrapes; None before there were two."""
         return self._server.interval_s
 
     @property

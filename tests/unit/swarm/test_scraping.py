@@ -53,6 +53,16 @@ def test_a_scraper_that_reads_nothing_keeps_nobody_waiting(server: ScrapeServer)
         wait_for(lambda: server.scrapes == 1, "the scrape counted")
 
 
+def test_a_scrape_that_came_late_does_not_make_the_interval_short(
+    server: ScrapeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([0.0, 1.0, 2.9, 3.0])
+    monkeypatch.setattr("loadgen.swarm.scraping.time.monotonic", lambda: next(times))
+    for number in range(4):
+        server._server.note_scrape(server._server.page)
+        assert server.interval_s == (None, 1.0, 1.9, 1.9)[number]
+
+
 def test_elsewhere_there_is_nothing(server: ScrapeServer) -> None:
     with pytest.raises(urllib.error.HTTPError, match="404") as refused:
         fetch(server.url.removesuffix("/metrics"))
