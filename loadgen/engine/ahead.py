@@ -18,7 +18,7 @@ from loadgen.errors import UsageError
 from loadgen.metrics.cost import CostBasis, cost_of
 from loadgen.metrics.spending import Spending
 from loadgen.prices import ModelPrices, Rates
-from loadgen.scenario.model import Scenario
+from loadgen.scenario.model import Scenario, prices_of
 from loadgen.workloads.build import build_workload
 from loadgen.workloads.sizing import resize_all
 
@@ -71,7 +71,7 @@ class Ahead(msgspec.Struct, frozen=True):
 def look_ahead(scenario: Scenario, schedule: Schedule, base_url: str) -> Ahead:
     """Find it all out. Raises what the preflight raises; UsageError where prices or budget don't go with the run."""
     findings = run_preflight(scenario, base_url)
-    prices = _prices_of(scenario, findings.model)
+    prices = prices_of(scenario, findings.model)
     now_s = time.time()
     rates = None if prices is None else prices.between(now_s, now_s + schedule.total_s + scenario.load.grace_s)
     notes = []
@@ -93,16 +93,6 @@ def look_ahead(scenario: Scenario, schedule: Schedule, base_url: str) -> Ahead:
         usd_per_hour=None if scenario.hardware is None else scenario.hardware.usd_per_hour,
         notes=tuple(notes),
     )
-
-
-def _prices_of(scenario: Scenario, model: str) -> ModelPrices | None:
-    if scenario.prices is None:
-        return None
-    prices = scenario.prices.of(model)
-    if prices is None:
-        known = ", ".join(getattr(scenario.prices, "models", ()))
-        raise UsageError(f"prices: no price of the model {model!r} in the list; it has {known}")
-    return prices
 
 
 def _refuse_unwatchable(

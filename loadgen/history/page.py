@@ -25,6 +25,7 @@ from loadgen.history.words import (
     names_of,
 )
 from loadgen.outputs.html.cells import Cell, Missing, facts, table
+from loadgen.outputs.html.definitions import definitions_section
 from loadgen.outputs.html.figure import grid
 from loadgen.outputs.html.markup import Html, el, join
 from loadgen.outputs.html.page import page
@@ -84,7 +85,7 @@ def history_page(weeks: Sequence[Week]) -> str:
         *(_group(weeks, *group) for group in groups),
         _probes(weeks),
         _run(weeks),
-        _definitions(),
+        definitions_section(DEFINITIONS),
     ]
     return page(
         title=f"{scenarios}: history",
@@ -287,13 +288,3 @@ def _run_of(week: Week, *, alone: bool) -> Html:
         ("loadgen", soak.version),
     ]
     return join([None if alone else el("h3", named(week)), facts(pairs), paragraphs(soak.notes, "told")])
-
-
-def _definitions() -> Html:
-    pairs = join(join([el("dt", name), el("dd", text)]) for name, text in DEFINITIONS)
-    return section(
-        "definitions",
-        "How each figure is defined",
-        el("p", "A value that was not measured is a dash, never 0.", class_="notes"),
-        el("dl", pairs, class_="definitions"),
-    )

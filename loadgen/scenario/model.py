@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from loadgen.prices import FlatPrices, PriceList, Prices
+from loadgen.errors import UsageError
+from loadgen.prices import FlatPrices, ModelPrices, PriceList, Prices
 from loadgen.scenario.coding import CodingSpec
 from loadgen.scenario.fields import (
     Count,
@@ -311,6 +312,17 @@ class Scenario(Part):
     def objectives(self) -> tuple[Slo, ...]:
         """What is good enough, presets spelled out, in the order of the file."""
         return tuple(slo for spec in self.slos for slo in spec.objectives)
+
+
+def prices_of(scenario: Scenario, model: str) -> ModelPrices | None:
+    """The model's, None without a list. Raises UsageError for a list without this model."""
+    if scenario.prices is None:
+        return None
+    prices = scenario.prices.of(model)
+    if prices is None:
+        known = ", ".join(getattr(scenario.prices, "models", ()))
+        raise UsageError(f"prices: no price of the model {model!r} in the list; it has {known}")
+    return prices
 
 
 def scenario_to_json(scenario: Scenario) -> bytes:

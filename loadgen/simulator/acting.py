@@ -14,7 +14,7 @@ from loadgen.simulator.dials import ActingDials
 from loadgen.simulator.tasks import Plan, Results, Wanted, is_named, next_calls, plan_of
 from loadgen.simulator.tokens import seed_of
 from loadgen.simulator.tools import Call, fitting
-from loadgen.simulator.wire import Function, Message
+from loadgen.simulator.wire import Function, Message, calls_with_results
 
 DONE = "DONE"
 _GIVEN_UP = "I can't do this."
@@ -125,12 +125,6 @@ def _other(value: object, schema: Mapping[str, object]) -> object:
 def _results(messages: Sequence[Message]) -> Results:
     """The calls since the task was given, each with its result."""
     results = Results()
-    called: dict[str, tuple[str, str]] = {}
-    for message in messages:
-        for call in message.tool_calls or ():
-            if call.id is not None and call.function is not None:
-                called[call.id] = (call.function.name or "", call.function.argument_text)
-        if message.role == "tool" and message.tool_call_id in called:
-            name, arguments = called.pop(message.tool_call_id)
-            results.note(name, arguments, message.text)
+    for name, arguments, result in calls_with_results(messages):
+        results.note(name, arguments, result)
     return results

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from loadgen.simulator.wire import Message
+from loadgen.simulator.wire import Message, calls_with_results
 
 _DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _LISTED = re.compile(r"(?m)^(.+) \(\d+ lines\)$")
@@ -39,14 +39,8 @@ class Repository:
 
     def replay(self, messages: Iterable[Message]) -> None:
         """Take in the calls and their results."""
-        called: dict[str, tuple[str, str]] = {}
-        for message in messages:
-            for call in message.tool_calls or ():
-                if call.id is not None and call.function is not None:
-                    called[call.id] = (call.function.name or "", call.function.argument_text)
-            if message.role == "tool" and message.tool_call_id in called:
-                name, arguments = called.pop(message.tool_call_id)
-                self._note(name, _object(arguments), message.text)
+        for name, arguments, result in calls_with_results(messages):
+            self._note(name, _object(arguments), result)
 
     def unread(self, paths: Iterable[str]) -> list[tuple[str, int]]:
         """Of these files, those that are there and not known whole, each with the first line that is missing."""

@@ -3,7 +3,7 @@
 Called by server.py and answers.py. Members that change nothing here are ignored, as servers do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -74,6 +74,17 @@ class Message(msgspec.Struct):
             content = "".join(part.text for part in content)
         calls = "".join(call.text for call in self.tool_calls or ())
         return f"{self.reasoning_content or self.reasoning or ''}{content or ''}{calls}"
+
+
+def calls_with_results(messages: Iterable[Message]) -> Iterator[tuple[str, str, str]]:
+    """Each call that has a result, in the order of the results: its name, its arguments, and what it gave back."""
+    called: dict[str, tuple[str, str]] = {}
+    for message in messages:
+        for call in message.tool_calls or ():
+            if call.id is not None and call.function is not None:
+                called[call.id] = (call.function.name or "", call.function.argument_text)
+        if message.role == "tool" and message.tool_call_id in called:
+            yield (*called.pop(message.tool_call_id), message.text)
 
 
 class StreamOptions(msgspec.Struct):

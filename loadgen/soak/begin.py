@@ -11,8 +11,7 @@ from loadgen.engine.preflight import PreflightFindings
 from loadgen.errors import UsageError
 from loadgen.history.model import Soak
 from loadgen.history.store import History
-from loadgen.prices import ModelPrices
-from loadgen.scenario.model import Scenario
+from loadgen.scenario.model import Scenario, prices_of
 from loadgen.scenario.soak import SoakSpec, settings_of, windows_of
 from loadgen.scenario.tools import ToolsSpec
 from loadgen.soak.schedule import Plan
@@ -71,17 +70,6 @@ def fingerprint(scenario: Scenario, spec: SoakSpec, time_scale: float, simulator
         "simulator": simulator,
     }
     return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()[:16]
-
-
-def prices_of(scenario: Scenario, model: str) -> ModelPrices | None:
-    """The model's, None without a list. Raises UsageError for a list without this model."""
-    if scenario.prices is None:
-        return None
-    prices = scenario.prices.of(model)
-    if prices is None:
-        known = ", ".join(getattr(scenario.prices, "models", ()))
-        raise UsageError(f"prices: no price of the model {model!r} in the list; it has {known}")
-    return prices
 
 
 def new_soak(

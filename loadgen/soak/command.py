@@ -133,7 +133,8 @@ def _soak(
 ) -> ExitCode:
     from loadgen.client.endpoint import endpoint_of
     from loadgen.engine.preflight import run_preflight
-    from loadgen.soak.begin import SIMULATOR, fingerprint, new_soak, prices_of, unfinished
+    from loadgen.scenario.model import prices_of
+    from loadgen.soak.begin import SIMULATOR, fingerprint, new_soak, unfinished
     from loadgen.soak.live import Live, run_live
     from loadgen.swarm.scraping import ScrapeServer
 

@@ -22,10 +22,10 @@ from loadgen.history.model import Measure, Probe, Soak
 from loadgen.history.store import History
 from loadgen.prices import PriceList
 from loadgen.scenario.loader import load_scenario
-from loadgen.scenario.model import Scenario
+from loadgen.scenario.model import Scenario, prices_of
 from loadgen.scenario.overrides import Overrides
 from loadgen.simulator.process import SimulatorProcess
-from loadgen.soak.begin import new_soak, plan_of, prices_of, soak_spec
+from loadgen.soak.begin import new_soak, plan_of, soak_spec
 from loadgen.soak.live import Live, run_live
 from loadgen.soak.schedule import schedule_of
 from loadgen.soak.sending import Line

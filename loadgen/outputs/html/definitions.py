@@ -1,5 +1,6 @@
 """How each figure is defined: the words of docs/metrics.md, which is not installed; a test holds them alike."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from loadgen.outputs.html.markup import Html, el, join
@@ -81,9 +82,9 @@ DEFINITIONS: Final = (
 )
 
 
-def definitions_section() -> Html:
-    """Every figure of the page, in the words of the documentation."""
-    pairs = join(join([el("dt", name), el("dd", text)]) for name, text in DEFINITIONS)
+def definitions_section(definitions: Iterable[tuple[str, str]] = DEFINITIONS) -> Html:
+    """Every figure of the page, in the words of the documentation; by default a run's."""
+    pairs = join(join([el("dt", name), el("dd", text)]) for name, text in definitions)
     return section(
         "definitions",
         "How each figure is defined",
