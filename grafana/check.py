@@ -18,8 +18,8 @@ from grafana.promserver import Prometheus, QueryError, Series, installed
 from grafana.reading import Asked, Board, Variable, boards, faults_of
 from grafana.trial import STEP_S, Trial, tried
 
-# As Grafana has it with a scrape interval of 1 s.
-_RATE_S = max(4, 1 + STEP_S)
+# As on a dashboard of some minutes: what a run's last scrape tells must be found there too.
+_COARSE_STEP_S = 5
 # Names that a query may ask of servers which the trial does not have, always beside (`or`) one that it has.
 _OF_OTHER_SERVERS = re.compile(r"sglang:\w+|DCGM_\w+")
 # What the trial can't show, and why: these may be empty there, and nothing else.
@@ -66,9 +66,7 @@ def values_for(board: Board, prometheus: Prometheus, trial: Trial) -> tuple[dict
     """A value for every variable, and what is wrong with the variables' queries."""
     span_s = max(1, math.ceil(trial.end_s - trial.start_s))
     values = {
-        "__interval": f"{STEP_S}s",
-        "__rate_interval": f"{_RATE_S}s",
-        "__rate_interval_ms": str(1000 * _RATE_S),
+        **_windows(STEP_S),
         "__range": f"{span_s}s",
         "__range_s": str(span_s),
     }
@@ -80,6 +78,16 @@ def values_for(board: Board, prometheus: Prometheus, trial: Trial) -> tuple[dict
             faults.append(f"{board.title}: variable {variable.name} has no values: {selector}")
         values[variable.name] = _chosen(variable, found, trial)
     return values, faults
+
+
+def _windows(step_s: int) -> dict[str, str]:
+    """Grafana's own variables of this step, with a scrape interval of 1 s."""
+    rate_s = max(4, 1 + step_s)
+    return {
+        "__interval": f"{step_s}s",
+        "__rate_interval": f"{rate_s}s",
+        "__rate_interval_ms": str(1000 * rate_s),
+    }
 
 
 def _chosen(variable: Variable, found: Sequence[str], trial: Trial) -> str:
@@ -94,7 +102,7 @@ def check(board: Board, prometheus: Prometheus, trial: Trial, known: set[str]) -
     faults += faults_of(board)
     shown = []
     for asked in board.asked():
-        expr = filled(asked.expr, values)
+        expr = filled(asked.expr, values | _windows(_COARSE_STEP_S) if asked.coarse else values)
         label = f"{asked.where} [{asked.unit}] {asked.legend}".rstrip()
         names = metrics_in(expr)
         why = next((reason for name, reason in NOT_IN_THE_TRIAL.items() if name in names - known), None)
@@ -118,6 +126,8 @@ def check(board: Board, prometheus: Prometheus, trial: Trial, known: set[str]) -
 def _answer(asked: Asked, expr: str, prometheus: Prometheus, trial: Trial) -> list[Series]:
     if asked.instant:
         return prometheus.at(expr, trial.end_s)
+    if asked.coarse:
+        return prometheus.over(expr, trial.start_s, trial.end_s + _COARSE_STEP_S, _COARSE_STEP_S)
     return prometheus.over(expr, trial.start_s, trial.end_s, STEP_S)
 
 

@@ -14,11 +14,24 @@ from grafana.parts import SOURCE, TAG, Query, Row, placed
 RUN = 'run_id=~"$run", scenario=~"$scenario", model=~"$model"'
 CELL = RUN + ', workload=~"$workload", stage=~"$stage"'
 
+# The least; Grafana widens it with the zoom. Without one it asks once a minute, and short stages are not there.
+_MARK_STEP = "1s"
 _COLORS = {"Run start": "green", "Run end": "red", "Stages": "blue"}
 
 
 # Rates follow what Grafana thinks a good window at this zoom; a number of seconds is for figures that name theirs.
 _ZOOMED = ("$__rate_interval", "$__rate_interval_ms / 1000")
+
+
+def lasting(series: str) -> str:
+    """A gauge at any zoom: what only a run's last scrape tells would else fall between two points of a wide step."""
+    return f"last_over_time({series}[$__rate_interval])"
+
+
+def certificate() -> str:
+    """1 where the generator kept up so far, 0 where not."""
+    series = lasting(f"loadgen_generator_valid{{{RUN}}}")
+    return f"min by (run_id) ({series})"
 
 
 def rate(series: str, *, by: str = "", labels: str = "", window_s: int | None = None) -> str:
@@ -130,6 +143,7 @@ def _mark(name: str, expr: str, text: str, *, at_value: bool) -> builders.Annota
         .enable(True)
         .icon_color(_COLORS[name])
         .expr(expr)
+        .step(_MARK_STEP)
         .title_format(text)
         .text_format("{{scenario}} · {{run_id}}")
         .tag_keys("scenario,model")
@@ -139,9 +153,10 @@ def _mark(name: str, expr: str, text: str, *, at_value: bool) -> builders.Annota
 
 def _marks() -> list[builders.AnnotationQuery]:
     active = f'loadgen_stage_active{{{RUN}, stage=~"$stage"}}'
+    ended = lasting(f"loadgen_run_end_timestamp_seconds{{{RUN}}}")
     return [
         _mark("Run start", f"1000 * loadgen_run_start_timestamp_seconds{{{RUN}}}", "Start", at_value=True),
-        _mark("Run end", f"1000 * loadgen_run_end_timestamp_seconds{{{RUN}}}", "End", at_value=True),
+        _mark("Run end", f"1000 * {ended}", "End", at_value=True),
         _mark("Stages", f"{active} == 1", "Stage {{stage}}", at_value=False),
     ]
 

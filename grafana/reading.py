@@ -19,11 +19,15 @@ _NEEDED_ANNOTATIONS = ("Run start", "Run end", "Stages")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One query of a dashboard. where: the panel's, annotation's or variable's name, for people."""
+    """One query of a dashboard. where: the panel's or annotation's name, for people.
+
+    coarse: Grafana asks at few points: a mark on the time axis, a tile that shows its last value.
+    """
 
     where: str
     expr: str
     instant: bool = False
+    coarse: bool = False
     unit: str = ""
     legend: str = ""
 
@@ -65,10 +69,11 @@ class Board:
             unit = panel["fieldConfig"]["defaults"].get("unit", "")
             for target in panel.get("targets", ()):
                 instant = bool(target.get("instant"))
-                yield Asked(panel["title"], target["expr"], instant, unit, target.get("legendFormat", ""))
+                coarse = panel["type"] == "stat"
+                yield Asked(panel["title"], target["expr"], instant, coarse, unit, target.get("legendFormat", ""))
         for annotation in self.json["annotations"]["list"]:
             if not annotation.get("builtIn"):
-                yield Asked(f"annotation {annotation['name']}", annotation["expr"], unit="ms")
+                yield Asked(f"annotation {annotation['name']}", annotation["expr"], coarse=True, unit="ms")
 
 
 def boards() -> list[Board]:
@@ -91,8 +96,13 @@ def faults_of(board: Board) -> list[str]:
     found += [f"{board.title}: {fault}" for fault in _layout_faults(board.json["panels"])]
     names = {variable["name"] for variable in board.json["templating"]["list"]}
     found += [f"{board.title}: no variable {name!r}" for name in _NEEDED_VARIABLES if name not in names]
-    marks = {annotation["name"] for annotation in board.json["annotations"]["list"]}
+    marks = {annotation["name"]: annotation for annotation in board.json["annotations"]["list"]}
     found += [f"{board.title}: no annotation {name!r}" for name in _NEEDED_ANNOTATIONS if name not in marks]
+    found += [
+        f"{board.title}: annotation {name!r} has no step, so that Grafana asks for it once a minute"
+        for name, mark in marks.items()
+        if not mark.get("builtIn") and not mark.get("step")
+    ]
     if not board.json.get("links"):
         found.append(f"{board.title}: no links to the other dashboards")
     return found

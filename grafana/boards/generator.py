@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.frame import CELL, RUN, quantile, rate
+from grafana.frame import CELL, RUN, certificate, quantile, rate
 from grafana.frame import board as framed
 from grafana.parts import GREEN, RED, YELLOW, Query, Row, Step, heat, lines, number, words
 
@@ -20,7 +20,7 @@ def _now_row() -> Row:
                     "ms, or an engine thread above 90 % of a core for 5 s. Then add workers or machines, and "
                     "measure again.",
                     "short",
-                    Query(f"min by (run_id) (loadgen_generator_valid{{{RUN}}})"),
+                    Query(certificate()),
                     mappings=words({"0": ("INVALID", RED), "1": ("valid", GREEN)}),
                 ),
                 6,

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.frame import CELL, RUN, limits, quantile, rate, total
+from grafana.frame import CELL, RUN, certificate, lasting, limits, quantile, rate, total
 from grafana.frame import board as framed
 from grafana.parts import GREEN, GREY, RED, YELLOW, Panel, Query, Row, Step, heat, lines, number, words
 
@@ -11,13 +11,13 @@ _WINDOW = "the turns that ended in the last 30 s, over all workers, workloads an
 _TTFT = "loadgen_time_to_first_token_seconds"
 
 
-def verdict() -> str:
+def _verdict() -> str:
     """A number for the verdict, 0 while there is none."""
-    known = " or ".join(
-        f'max by (run_id) ({number} * (loadgen_run_verdict{{{RUN}, outcome="{outcome}"}} == 1))'
-        for outcome, number in _VERDICTS.items()
-    )
-    return f"{known} or max by (run_id) (0 * loadgen_run_info{{{RUN}}})"
+    known = [
+        (number, lasting(f'loadgen_run_verdict{{{RUN}, outcome="{outcome}"}}')) for outcome, number in _VERDICTS.items()
+    ]
+    told = " or ".join(f"max by (run_id) ({number} * {series})" for number, series in known)
+    return f"{told} or max by (run_id) (0 * loadgen_run_info{{{RUN}}})"
 
 
 def _latency(title: str, metric: str, what: str) -> tuple[str, str, str, Query, Query]:
@@ -40,7 +40,7 @@ def _top() -> Row:
                     "What the run was found to be, from intervals over all of it; known once it has ended. "
                     "Inconclusive means that it was too short to tell: run longer.",
                     "short",
-                    Query(verdict()),
+                    Query(_verdict()),
                     mappings=words(
                         {
                             "0": ("running", "blue"),
@@ -60,7 +60,7 @@ def _top() -> Row:
                     "Whether the generator kept up so far: schedule lag, loop lag and CPU within their limits. "
                     "Invalid: the figures may be the generator's doing, not the server's; see Generator health.",
                     "short",
-                    Query(f"min by (run_id) (loadgen_generator_valid{{{RUN}}})"),
+                    Query(certificate()),
                     mappings=words({"0": ("INVALID", RED), "1": ("valid", GREEN)}),
                 ),
                 4,

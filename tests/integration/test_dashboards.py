@@ -33,6 +33,16 @@ def test_a_dashboard_shows_something_everywhere(watched: _Watched, board: Board)
     assert check(board, prometheus, trial, prometheus.names())[1] == []
 
 
+def test_the_verdict_outlasts_the_one_scrape_that_told_it(watched: _Watched) -> None:
+    prometheus, trial = watched
+    (live,) = (board for board in boards() if board.path.stem == "live-run")
+
+    (tile,) = (shown for shown in check(live, prometheus, trial, set())[0] if shown.where.startswith("Verdict"))
+
+    outcomes = ["pass", "fail", "inconclusive", "invalid"]
+    assert tile.last == 1 + outcomes.index(trial.summary["verdict"]["outcome"])
+
+
 @pytest.mark.parametrize(
     ("expr", "told"),
     [

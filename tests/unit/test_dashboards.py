@@ -39,6 +39,7 @@ _SPOILED: dict[str, tuple[_Spoil, str]] = {
     "over another": (lambda json: _panel(json, 1)["gridPos"].update(x=0), "lies over"),
     "one id twice": (lambda json: _panel(json, 1).update(id=_panel(json, 0)["id"]), "ids"),
     "no stages": (lambda json: json["annotations"]["list"].pop(), "no annotation 'Stages'"),
+    "a mark once a minute": (lambda json: json["annotations"]["list"][1].pop("step"), "has no step"),
     "no variables": (lambda json: json["templating"]["list"].clear(), "no variable 'run'"),
     "no links": (lambda json: json["links"].clear(), "no links"),
 }
