@@ -137,16 +137,30 @@ def _length_table(turns: Sequence[Record]) -> Quality:
         cold = [turn for turn in own if not _warm(turn) and turn.outcome == "ok"]
         services = [turn.service_ttft_s for turn in cold if turn.service_ttft_s is not None]
         row: list[_Cell] = [round(tokens), *_accuracy(own), _mean([turn.input_tokens for turn in cold])]
-        row += [_p50(_ttfts(cold)), _p50(services), _p50(list(_prefills(cold)))]
+        row += [_p50(_ttfts(cold)), _p50(services), _prefill(cold)]
         rows.append([*row, _mean([turn.cost for turn in own if turn.outcome == "ok"])])
     return Quality(columns=columns, rows=rows)
 
 
-def _prefills(turns: Iterable[Record]) -> Iterable[float]:
-    """Prompt tokens a second until the first output, without those the server says it had in its cache."""
-    for turn in turns:
-        if turn.input_tokens is not None and turn.service_ttft_s:
-            yield (turn.input_tokens - (turn.cached_tokens or 0)) / turn.service_ttft_s
+def _prefill(cold: Sequence[Record]) -> float | None:
+    """Median of the prompt tokens a second until the first output, without those that came out of the server's cache;
+    None where those are unknown of any turn."""
+    rates = []
+    for turn in cold:
+        if turn.input_tokens is None or not turn.service_ttft_s:
+            continue
+        cached = _cached_when_cold(turn)
+        if cached is None:
+            return None
+        rates.append((turn.input_tokens - cached) / turn.service_ttft_s)
+    return _p50(rates)
+
+
+def _cached_when_cold(turn: Record) -> int | None:
+    """What the server says; a server that says nothing can have had only the prefix that all sessions share."""
+    if turn.cached_tokens is None and not _number(turn, "shared_prefix"):
+        return 0
+    return turn.cached_tokens
 
 
 def _exponent(turns: Sequence[Record]) -> Interval:

@@ -247,6 +247,7 @@ class LongContextSession:
             "answerable": one.depth is not None,
             "outcome": outcome,
             "warm": self._turn > 1,
+            "shared_prefix": self._workload.spec.shared_prefix,
             "altered": one.altered,
             "stale_copies": len(one.stale),
             "passages": self._passages,

@@ -18,6 +18,7 @@ _MARKS = {
     "answerable": True,
     "outcome": "right",
     "warm": False,
+    "shared_prefix": 0,
     "altered": False,
     "stale_copies": 1,
     "passages": 16,
@@ -187,6 +188,15 @@ def test_what_a_length_costs_is_told_of_its_cold_turns() -> None:
     assert row["input_tokens"] == 4100
     assert row["ttft_p50_s"] == 2.0
     assert row["cost"] == pytest.approx((3 * 0.01 + 0.002) / 4)
+
+
+@pytest.mark.parametrize(("prefix", "rate"), [(0, 2050), (2000, None)])
+def test_prefill_is_unknown_where_a_shared_prefix_may_have_been_cached(prefix: int, rate: float | None) -> None:
+    turns = [
+        turn(number, 2.0, tokens=4100, cached=cached, shared_prefix=prefix) for number, cached in ((0, 0), (1, None))
+    ]
+    (row,) = rows(figures(turns), "cost_by_length")
+    assert row["prefill_tokens_per_s"] == rate
 
 
 def test_an_unknown_cost_is_null() -> None:
