@@ -120,8 +120,9 @@ def _load(scenario: str, options: dict[str, Any]) -> Any:
 def cli() -> None:
     """Load testing and latency benchmarking of LLM endpoints.
 
-    Replays realistic work (chat, recorded agents) against any OpenAI-compatible endpoint through Locust workers, and
-    reports throughput and tail latency with a certificate that the generator was not the bottleneck.
+    Sends realistic work (chat, recorded agents, long documents, tools, coding, reasoning) to any OpenAI-compatible
+    endpoint through Locust workers, and reports throughput, tail latency, quality and cost, with a certificate that
+    the generator was not the bottleneck.
     """
 
 
