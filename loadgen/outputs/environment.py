@@ -18,7 +18,8 @@ from loadgen.outputs.run_folder import RunFolder
 
 HIDDEN = "***"
 _PACKAGES = ("loadgen", "locust", "gevent", "uvloop", "httptools", "aiohttp", "numpy", "hdrhistogram", "msgspec")
-_USER_PART = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+# To the last @: a password may hold others.
+_USER_PART = re.compile(r"(?<=://)[^/\s]+(?=@)")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+\S+")
 _KEY = re.compile(r"\b(?:sk|pk|hf|key)[-_][A-Za-z0-9_-]{12,}")
 # A word that names a secret, as the last part of a flag or a path; `api_key_env` names only a variable.
@@ -52,8 +53,16 @@ def _redact_argument(argument: str) -> str:
     return redact(argument)
 
 
-def environment(command: Sequence[str], preflight: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The facts of this process and machine, ready for JSON. `preflight`: what it found, None where it was skipped."""
+def environment(
+    command: Sequence[str], preflight: Mapping[str, Any] | None, *, base_url: str | None = None
+) -> dict[str, Any]:
+    """The facts of this process and machine, ready for JSON.
+
+    preflight: what it found, None where it was skipped. base_url: how the scenario writes the one in there, where it
+    does so with variables.
+    """
+    if preflight is not None and base_url is not None:
+        preflight = _with_texts(preflight, str(preflight["base_url"]), base_url)
     return {
         "python": sys.version.split()[0],
         "implementation": platform.python_implementation(),
@@ -78,6 +87,17 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _with_texts(value: Any, found: str, written: str) -> Any:
+    """The same with this text replaced wherever it stands."""
+    if isinstance(value, str):
+        return value.replace(found, written)
+    if isinstance(value, Mapping):
+        return {key: _with_texts(item, found, written) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_texts(item, found, written) for item in value]
+    return value
 
 
 def _redacted(value: Any) -> Any:

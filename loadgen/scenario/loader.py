@@ -51,6 +51,13 @@ class LoadedScenario:
     path: Path
     raw: dict[str, Any] = field(repr=False)
 
+    @property
+    def written_base_url(self) -> str | None:
+        """The base URL with its `${NAME}` as written, without a user part; None where it has none or is not given."""
+        target = self.raw.get("target")
+        url = target.get("base_url") if isinstance(target, dict) else None
+        return _URL_USER.sub(f"//{REDACTED}@", url) if isinstance(url, str) and "${" in url else None
+
     def redacted_yaml(self) -> str:
         """The scenario as YAML text that loads again: without header values and without a URL's user part."""
         raw = dict(self.raw)

@@ -27,7 +27,7 @@ def write_inputs(folder: RunFolder, loaded: LoadedScenario, ahead: Ahead, comman
     """What went in: scenario.yaml and environment.json. Written before the load, so that a crash leaves them."""
     folder.reserve()
     folder.write_text("scenario.yaml", loaded.redacted_yaml())
-    facts = environment(command, msgspec.to_builtins(ahead.findings))
+    facts = environment(command, msgspec.to_builtins(ahead.findings), base_url=loaded.written_base_url)
     found = {"calibration": ahead.calibration.found, "forecast": ahead.forecast}
     write_environment(folder, facts | {name: msgspec.to_builtins(part) for name, part in found.items()})
 

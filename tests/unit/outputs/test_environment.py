@@ -15,6 +15,7 @@ SECRET = "sk-abcdefghijklmnop1234"
     ("argument", "shown"),
     [
         ("http://user:pass@host:8000/v1", "http://***@host:8000/v1"),
+        ("http://user:pa@ss@host:8000/v1", "http://***@host:8000/v1"),
         ("http://host:8000/v1", "http://host:8000/v1"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         (f"key {SECRET}", "key ***"),
@@ -58,3 +59,12 @@ def test_the_file_names_the_machine_the_versions_and_what_the_preflight_found(tm
 
 def test_a_preflight_that_was_skipped_is_null() -> None:
     assert environment(["loadgen"], None)["preflight"] is None
+
+
+def test_a_base_url_stands_there_as_the_scenario_writes_it() -> None:
+    preflight = {"base_url": "http://host/key-in-path/v1", "notes": ["http://host/key-in-path/v1/models answers 404"]}
+    facts = environment(["loadgen"], preflight, base_url="http://host/${IN_PATH}/v1")
+    assert facts["preflight"] == {
+        "base_url": "http://host/${IN_PATH}/v1",
+        "notes": ["http://host/${IN_PATH}/v1/models answers 404"],
+    }

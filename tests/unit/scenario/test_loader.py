@@ -231,6 +231,15 @@ def test_a_variable_may_be_part_of_a_text(load: Load) -> None:
     assert loaded.scenario.target.base_url == "http://h:81/v1"
 
 
+def test_the_base_url_is_known_as_it_was_written(load: Load) -> None:
+    environment = {"HOST": "h", "WHO": "me:pass@"}
+    loaded = load(replace=("127.0.0.1:8000", "${WHO}${HOST}"), environment=environment)
+    assert loaded.written_base_url == "http://${WHO}${HOST}/v1"
+    loaded = load(replace=("127.0.0.1:8000", "me:pass@${HOST}"), environment=environment)
+    assert loaded.written_base_url == "http://REDACTED@${HOST}/v1"
+    assert load().written_base_url is None
+
+
 def test_what_is_written_back_loads_to_the_same_scenario(load: Load, path: Path, tmp_path: Path) -> None:
     loaded = load(rate=7.0, duration_s=45.0, sets=("workloads.chat.turns=2",))
     elsewhere = tmp_path / "elsewhere" / "scenario.yaml"
