@@ -27,7 +27,7 @@ from loadgen.metrics.summary import Loss
 from loadgen.scenario.model import Scenario, scenario_to_json
 from loadgen.swarm import messages
 from loadgen.swarm.clocks import Clocks
-from loadgen.swarm.dealing import deal_permits
+from loadgen.swarm.dealing import deal_permits, moved_permits
 from loadgen.swarm.losses import Losses
 from loadgen.swarm.members import Swarm
 from loadgen.swarm.messages import Note, Ready, Returned
@@ -81,6 +81,7 @@ class Conductor:
         self._changed = Event()
         self._ready: dict[str, Ready] = {}
         self._held: dict[str, tuple[int, ...]] = {}
+        self._played: set[int] = set()
         self._started: set[str] = set()
         self._gone: set[str] = set()
         self._leaving: set[str] = set()
@@ -203,7 +204,15 @@ class Conductor:
         dealt = deal_permits(self._total(), self._shares(), self._held)
         if dealt != self._held:
             self.epoch += 1
+            self._note_played_again(moved_permits(dealt, self._held) & self._played)
             self._send_deal(dealt)
+
+    def _note_played_again(self, permits: set[int]) -> None:
+        """Who takes over a permit of a closed loop does not know how far its sessions had come, and begins anew."""
+        once = [spec.name for spec in self.scenario.workloads if spec.kind == "replay" and not spec.repeat]
+        if permits and once and self.schedule.closed:
+            names, at = ", ".join(once), f"permits changed hands at {self.elapsed_s:.1f} s"
+            self.notes.append(f"conversations of {names} may have been played twice: {at}")
 
     def _shares(self) -> dict[str, int]:
         """Permits per worker that is ready to use them: even.
@@ -256,6 +265,7 @@ class Conductor:
             self._last_heard_s[worker] = from_s
         self._exhausted -= {worker for worker in dealt if dealt[worker] != self._held.get(worker)}
         self._held = dealt
+        self._played.update(*dealt.values())
         if dealt:
             self._losses.taken_over(from_s)
 

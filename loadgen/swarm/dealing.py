@@ -25,3 +25,8 @@ def deal_permits(
         receiver = min(short or dealt, key=lambda worker: (len(dealt[worker]), worker))
         dealt[receiver].append(permit)
     return {worker: tuple(sorted(permits)) for worker, permits in dealt.items()}
+
+
+def moved_permits(dealt: Mapping[str, tuple[int, ...]], held: Mapping[str, tuple[int, ...]]) -> set[int]:
+    """The permits that a deal gives to a worker which did not hold them before."""
+    return {permit for worker, permits in dealt.items() for permit in set(permits).difference(held.get(worker, ()))}

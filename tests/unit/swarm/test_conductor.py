@@ -402,3 +402,23 @@ def test_users_of_a_closed_loop_are_those_locust_was_told(tmp_path: Path) -> Non
     swarm.wants = 1
     conductor.follow()
     assert held(messages.DEAL, Deal) == [0]
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+def test_a_recording_to_be_played_once_that_may_be_played_again_is_noted(tmp_path: Path, repeat: bool) -> None:
+    recording = tmp_path / "recording.jsonl"
+    recording.write_text('{"timestamp": 0, "input_length": 1, "output_length": 1}\n')
+    replay = {"name": "trace", "kind": "replay", "format": "mooncake", "path": str(recording), "repeat": repeat}
+    scenario = load_scenario(write_scenario(tmp_path, workloads=[replay], load=closed_load(4, "60s"))).scenario
+    swarm = PlayedSwarm(a=2, b=1)
+    swarm.wants = 4
+    conductor = swarm.conductor = Conductor(swarm, scenario, RUN_ID, permit_count=4, on_snapshot=lambda _: None)
+    conductor.prepare(["a", "b"])
+    conductor.begin("http://127.0.0.1:1/v1", "m")
+    swarm.permits = {"a": 2, "b": 2}
+    conductor.follow()  # the last permit, which nobody had before
+    assert conductor.notes == []
+    del swarm.permits["b"]
+    conductor.follow()
+    assert [note for note in conductor.notes if "trace may have been played twice" in note] == conductor.notes
+    assert len(conductor.notes) == (0 if repeat else 1)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.swarm.dealing import deal_permits
+from loadgen.swarm.dealing import deal_permits, moved_permits
 
 NAMES = st.text("abcdef", min_size=1, max_size=3)
 COUNTS = st.dictionaries(NAMES, st.integers(0, 20), min_size=1, max_size=6)
@@ -53,3 +53,9 @@ def test_a_dead_workers_permits_go_to_the_others() -> None:
 
 def test_without_workers_nobody_holds_anything() -> None:
     assert deal_permits(6, {}, {"gone": (0, 1, 2, 3, 4, 5)}) == {}
+
+
+def test_the_permits_that_changed_hands_are_known() -> None:
+    held = {"a": (0, 1), "b": (2, 3)}
+    assert moved_permits(held, held) == set()
+    assert moved_permits({"a": (0, 1, 2), "c": (3,)}, held) == {2, 3}
