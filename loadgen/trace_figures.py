@@ -16,8 +16,8 @@ _STEP = math.log(1.005)
 class Spread:
     """Figures of many values. n, mean, min, max and cv are exact, quantiles (nearest rank) within 0.25 %.
 
-    cv: standard deviation over mean; None for a mean of 0. bars: how many values lie in each of up to 32 equal steps
-    of the logarithm, from min (or the least above 0) to max.
+    cv: standard deviation over mean; None for a mean of 0. zeros: how many values are 0. bars: how many of the others
+    lie in each of up to 32 equal steps of the logarithm, from `least` (the least above 0, None for none) to max.
     """
 
     n: int
@@ -28,6 +28,8 @@ class Spread:
     p99: float
     max: float
     cv: float | None
+    zeros: int
+    least: float | None
     bars: tuple[int, ...]
 
 
@@ -43,6 +45,7 @@ class Tally:
     _squares: float = 0.0
     _counts: Counter[int] = field(default_factory=Counter)
     _zeros: int = 0
+    _least: float = math.inf
 
     def add(self, value: float) -> None:
         """Count one value."""
@@ -53,6 +56,7 @@ class Tally:
         self._mean += delta / self.n
         self._squares += delta * (value - self._mean)
         if value > 0:
+            self._least = min(self._least, value)
             self._counts[round(math.log(value) / _STEP)] += 1
         else:
             self._zeros += 1
@@ -71,6 +75,8 @@ class Tally:
             self._quantile(0.99),
             self.high,
             cv,
+            self._zeros,
+            self._least if self._counts else None,
             self._bars(bars),
         )
 

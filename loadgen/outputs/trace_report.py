@@ -34,20 +34,25 @@ def show(figures: TraceFigures, console: Console) -> None:
     for name, spread, unit in rows:
         table.add_row(name, *_cells(spread, unit))
     console.print(table)
-    bars = Table(box=None, pad_edge=False)
-    for column in ("distribution (log)", "from", "", "to"):
-        bars.add_column(column, no_wrap=True, justify="right" if column == "from" else "left")
-    for name, spread, unit in rows:
-        if spread.max > spread.min:
-            bars.add_row(
-                name, _value(spread.min, unit), Text(sparkline(spread.bars), style="cyan"), _value(spread.max, unit)
-            )
-    console.print(bars)
+    console.print(_distributions(rows))
     console.print(_reuse(figures), highlight=False, soft_wrap=True)
     if figures.arrivals is not None and len(figures.arrivals.counts) > 1:
         _plot(figures.arrivals, console)
     for line in _remarks(figures):
         console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+def _distributions(rows: Sequence[tuple[str, Spread, str]]) -> Table:
+    """A line of blocks for each quantity that varies. A logarithm has no 0: how many there are stands beside it."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("distribution (log)", "from", "", "to", "zeros"):
+        table.add_column(column, no_wrap=True, justify="right" if column in ("from", "zeros") else "left")
+    for name, spread, unit in rows:
+        if spread.least is not None and spread.max > spread.min:
+            zeros = f"{spread.zeros:,}" if spread.zeros else ""
+            line = Text(sparkline(spread.bars), style="cyan")
+            table.add_row(name, _value(spread.least, unit), line, _value(spread.max, unit), zeros)
+    return table
 
 
 def _rows(figures: TraceFigures) -> tuple[tuple[str, Spread | None, str], ...]:
@@ -131,4 +136,6 @@ def _value(value: float, unit: str) -> str:
     for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if value >= 2 * size:
             return f"{value / size:.3g} {name}"
+    if 0 < value < 0.001:
+        return f"{value * 1e6:.3g} µs"
     return f"{value * 1000:.3g} ms" if 0 < value < 1 else f"{value:.3g} s"

@@ -31,7 +31,9 @@ def test_figures_agree_with_independent_ones(values: list[float]) -> None:
     for share, found in ((0.5, spread.p50), (0.9, spread.p90), (0.99, spread.p99)):
         exact = ordered[math.ceil(share * len(ordered)) - 1]
         assert math.isclose(found, exact, rel_tol=0.00251)
-    assert sum(spread.bars) == sum(1 for value in values if value > 0)
+    above = [value for value in values if value > 0]
+    assert (spread.zeros, spread.least) == (len(values) - len(above), min(above, default=None))
+    assert sum(spread.bars) == len(above)
     assert len(spread.bars) <= 32
 
 

@@ -27,6 +27,11 @@ def test_a_recording_with_a_clock_and_blocks() -> None:
     assert "█" in text
 
 
+def test_what_a_logarithm_can_not_show_is_told_beside_it() -> None:
+    _, distribution = [line for line in printed("mooncake.jsonl").splitlines() if line.startswith("gap of sessions")]
+    assert distribution.split()[3:] == ["3", "s", "█", "3", "s", "1"]  # two gaps of 3 s, and one of 0
+
+
 def test_a_recording_without_them() -> None:
     text = printed("openai.jsonl")
     assert "input tokens" not in text
