@@ -54,7 +54,7 @@ class Outlet(Protocol):
         ...
 
     def bug(self, error: BaseException) -> None:
-        """Something of ours broke; the run can't be trusted."""
+        """The load broke down: by a mistake of ours, or of the user's where it is a LoadgenError."""
         ...
 
 

@@ -74,7 +74,7 @@ class Conductor:
         self.aggregate = Aggregate(run_plan(run_id, scenario))
         self.start_unix_ns: int | None = None
         self.epoch = 0
-        self.bug: str | None = None
+        self.failure: WorkerFailedError | None = None
         self._swarm = swarm
         self._permit_count = permit_count
         self._on_snapshot = on_snapshot
@@ -136,8 +136,11 @@ class Conductor:
 
     def _on_bug(self, environment: object, msg: Message, **_: Any) -> None:  # noqa: ARG002
         note = msgspec.msgpack.decode(msg.data, type=Note)
-        if note.run_id == self.run_id and self.bug is None:
-            self.bug = f"worker {msg.node_id}: {note.text}"
+        if note.run_id == self.run_id and self.failure is None:
+            text = f"{note.text} (on worker {msg.node_id})"
+            if note.exit_code == ExitCode.BUG:
+                text = f"this is a bug of loadgen; the run can't be trusted: worker {msg.node_id}: {note.text}"
+            self.failure = WorkerFailedError(text, ExitCode(note.exit_code))
             self._changed.set()
 
     def _on_tock(self, environment: object, msg: Message, **_: Any) -> None:  # noqa: ARG002

@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from loadgen.errors import ExitCode
+
 # master -> worker
 PREPARE: Final = "loadgen_prepare"
 START: Final = "loadgen_start"
@@ -49,10 +51,14 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """EXHAUSTED, LEAVING, BUG and REFUSE: which run, and where there is something to say, the text."""
+    """EXHAUSTED, LEAVING, BUG and REFUSE: which run, and where there is something to say, the text.
+
+    exit_code: of a BUG, which is none of ours where the text is for the user (a recording that was changed).
+    """
 
     run_id: str
     text: str = ""
+    exit_code: int = ExitCode.BUG
 
 
 class Tick(msgspec.Struct, frozen=True):

@@ -287,8 +287,8 @@ class Run:
                 conductor.wait_for(self._over, _REDRAW_S)
                 conductor.follow()
                 self._tell_notes()
-                if conductor.bug is not None:
-                    raise LoadgenError(f"this is a bug of loadgen; the run can't be trusted: {conductor.bug}")
+                if conductor.failure is not None:
+                    raise conductor.failure
                 if conductor.target_lost:
                     self._codes.append(ExitCode.TARGET_UNREACHABLE)
                     self._notes.append("the target was lost: nothing but connect failures for 10 s")

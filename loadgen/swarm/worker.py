@@ -50,8 +50,10 @@ class HubOutlet:
 
     def bug(self, error: BaseException) -> None:
         """See Outlet."""
-        text = "".join(traceback.format_exception(error))
-        self.post(self._send, messages.BUG, pack(Note(self._run_id, text)))
+        note = Note(self._run_id, "".join(traceback.format_exception(error)))
+        if isinstance(error, LoadgenError):
+            note = Note(self._run_id, str(error), error.exit_code)
+        self.post(self._send, messages.BUG, pack(note))
 
 
 class Worker:

@@ -126,6 +126,22 @@ def test_a_bad_line_stops_the_run_or_is_counted_in_its_notes(
     assert any(f"{path}:3: " in note for note in skipped.summary["run"]["notes"])
 
 
+def test_a_recording_that_is_changed_in_mid_run_ends_it_without_a_traceback(
+    run: Run, tmp_path: Path, fast_simulator: SimulatorProcess
+) -> None:
+    path = conversations(tmp_path / "conversations.jsonl")
+    load = closed_load(1, "60s", grace="5s")
+    scenario = write_scenario(tmp_path, workloads=[replay(path, repeat=True)], load=load, calibrate="off")
+    command = run(scenario, "--target", fast_simulator.url)
+    command.await_records(5)
+    path.write_text("")
+    finished = command.wait(timeout_s=30)
+    assert finished.code == ExitCode.BAD_INPUT, finished.output
+    assert f"error: {path}: was changed while it was being replayed (on worker " in finished.output
+    assert "Traceback" not in finished.output
+    assert finished.summary["requests"]["ok"] >= 5
+
+
 def test_trace_shows_what_is_in_a_recording(start: Callable[..., Command]) -> None:
     shown = start("trace", str(TRACES / "kv_cache_tester")).wait()
     assert shown.code == ExitCode.PASS

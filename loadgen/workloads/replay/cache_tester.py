@@ -30,9 +30,12 @@ from loadgen.workloads.replay.records import (
     Mistakes,
     Request,
     SpanFile,
+    check_lengths,
     decode_line,
     unreadable,
 )
+
+_LARGEST_BLOCK_TOKENS = 1 << 16
 
 
 class _Document(msgspec.Struct):
@@ -109,7 +112,7 @@ class CacheTesterRecording:
             else:
                 mistakes.empty += 1
         if not self._sessions:
-            raise TraceError(f"{path}: holds no requests; expected JSON files with `block_size` and `requests`")
+            raise mistakes.nothing_left(path, "requests", "JSON files with `block_size` and `requests`")
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -130,8 +133,8 @@ class CacheTesterRecording:
             raise unreadable(path, error) from error
         document = decode_line(_DOCUMENT.decode, data)
         size = self.block_tokens or document.block_size
-        if document.block_size != size or size < 16:
-            expected = f"{self.block_tokens} as in the files before" if self.block_tokens else "16 or more"
+        if document.block_size != size or not 16 <= size <= _LARGEST_BLOCK_TOKENS:
+            expected = f"{self.block_tokens} as in the files before" if self.block_tokens else "16 to 65,536"
             raise MistakeError(f"`block_size` is {document.block_size}; expected {expected}")
         self.block_tokens = size
         agent = self._index(path, data, 0, document.requests, at_s=0.0)
@@ -164,8 +167,9 @@ class CacheTesterRecording:
         return agent
 
     def _check(self, request: _Request) -> None:
-        if request.input_tokens < 0 or request.output_tokens < 0 or not abs(request.t) < 1e15:
-            raise MistakeError("negative lengths or an endless time; expected `in` and `out` of 0 or more")
+        check_lengths(request.input_tokens, request.output_tokens)
+        if not abs(request.t) < 1e15 or not 0 <= (request.api_time or 0.0) < 1e15:
+            raise MistakeError(f"`t` is {request.t} and `api_time` {request.api_time}; expected seconds, 0 or more")
         if (len(request.hash_ids) - 1) * self.block_tokens >= max(1, request.input_tokens):
             raise MistakeError(
                 f"{len(request.hash_ids)} `hash_ids` for {request.input_tokens} tokens; "

@@ -22,7 +22,16 @@ import msgspec
 import numpy as np
 
 from loadgen.errors import TraceError
-from loadgen.workloads.replay.records import MistakeError, Mistakes, Request, RowTable, SpanFile, decode_line, lines_of
+from loadgen.workloads.replay.records import (
+    MistakeError,
+    Mistakes,
+    Request,
+    RowTable,
+    SpanFile,
+    check_lengths,
+    decode_line,
+    lines_of,
+)
 
 MOONCAKE_BLOCK_TOKENS = 512
 BAILIAN_BLOCK_TOKENS = 16
@@ -203,7 +212,7 @@ class FlatRecording:
             ascending &= line.at_s >= last_s
             last_s = line.at_s
         if not len(self._rows):
-            raise TraceError(f"{self.path}: holds no requests; expected one a line in format {self.format}")
+            raise self.mistakes.nothing_left(self.path, "requests", f"one a line in format {self.format}")
         if not ascending:
             times = np.fromiter(self.starts(), dtype=np.float64, count=len(self))
             order = np.argsort(times, kind="stable")
@@ -231,8 +240,7 @@ def _checked(line: Line, block_tokens: int | None = None) -> Line:
     """The line, lengths of 0 taken as 1: a failed request is recorded with an answer of 0, which nobody can ask for."""
     if not -1e15 < line.at_s < 1e15:
         raise MistakeError(f"the timestamp {line.at_s} is no time")
-    if line.input_tokens < 0 or line.output_tokens < 0:
-        raise MistakeError(f"lengths of {line.input_tokens} and {line.output_tokens} tokens; expected 0 or more")
+    check_lengths(line.input_tokens, line.output_tokens)
     if line.busy_s is not None and not 0 <= line.busy_s < math.inf:
         raise MistakeError(f"an answer that took {line.busy_s} s; expected 0 or more")
     if block_tokens and line.hash_ids and (len(line.hash_ids) - 1) * block_tokens >= max(1, line.input_tokens):

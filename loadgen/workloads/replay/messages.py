@@ -90,7 +90,7 @@ class MessageRecording:
             else:
                 mistakes.empty += 1
         if not len(self._rows):
-            raise TraceError(f"{path}: holds no conversations; expected format {format_name}")
+            raise mistakes.nothing_left(path, "conversations", f"format {format_name}")
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -21,6 +21,8 @@ from loadgen.errors import TraceError
 
 # A line this long is no line of a recording; reading on would hold the whole file in memory.
 LONGEST_LINE_BYTES = 64 * 2**20
+# Longer than any model's context: such a prompt would be 80 MB of text.
+MOST_TOKENS = 16 * 2**20
 _SHOWN_MISTAKES = 3
 _BUFFERED_ROWS = 4096
 
@@ -81,6 +83,10 @@ class Mistakes:
         if len(self.first) < _SHOWN_MISTAKES:
             self.first.append(text)
 
+    def nothing_left(self, path: Path, what: str, expected: str) -> TraceError:
+        """The error for a recording that holds none of `what`: what is wrong with its lines, or what is expected."""
+        return TraceError(f"{path}: holds no {what}; {' '.join(self.notes) or f'expected {expected}'}")
+
     @property
     def notes(self) -> tuple[str, ...]:
         """For the user: how many lines were left out and where the first ones are."""
@@ -116,6 +122,12 @@ class SpanFile:
 def unreadable(path: Path, error: OSError) -> TraceError:
     """The error for a recording that can't be opened or read."""
     return TraceError(f"{path}: can't be read: {error.strerror or error}; check `path` in the scenario")
+
+
+def check_lengths(input_tokens: int, output_tokens: int) -> None:
+    """Raises MistakeError for lengths that no request has."""
+    if not (0 <= input_tokens <= MOST_TOKENS and 0 <= output_tokens <= MOST_TOKENS):
+        raise MistakeError(f"lengths of {input_tokens} and {output_tokens} tokens; expected 0 to {MOST_TOKENS:,}")
 
 
 def decode_line(decode: Callable[[bytes], _Record], data: bytes) -> _Record:

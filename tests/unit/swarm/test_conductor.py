@@ -193,7 +193,7 @@ def test_nothing_of_another_run_counts(swarm: PlayedSwarm, begun: Conductor, kep
     assert not kept
     assert begun.aggregate.counted().sent == 0
     assert not begun.aggregate.workers
-    assert begun.bug is None
+    assert begun.failure is None
     assert not begun.over
 
 
@@ -283,7 +283,7 @@ def test_a_late_worker_that_cant_prepare_is_left_out_and_the_run_goes_on(swarm: 
     swarm.permits["c"] = 1
     begun.admit("c")
     assert "no such recording here" in begun.notes[-1]
-    assert begun.bug is None
+    assert begun.failure is None
     swarm.ready = Ready(RUN_ID)
     swarm.permits["d"] = 1
     begun.admit("d")
@@ -300,7 +300,16 @@ def test_the_measured_time_ends_where_the_drain_begins(swarm: PlayedSwarm, begun
 def test_a_bug_names_its_worker(swarm: PlayedSwarm, begun: Conductor) -> None:
     swarm.say(messages.BUG, pack(Note(RUN_ID, "a bolt is loose")), "b")
     swarm.say(messages.BUG, pack(Note(RUN_ID, "a second one")), "a")
-    assert begun.bug == "worker b: a bolt is loose"
+    assert str(begun.failure).endswith("this is a bug of loadgen; the run can't be trusted: worker b: a bolt is loose")
+    assert begun.failure is not None
+    assert begun.failure.exit_code == ExitCode.BUG
+
+
+def test_what_the_user_can_mend_is_told_as_such(swarm: PlayedSwarm, begun: Conductor) -> None:
+    swarm.say(messages.BUG, pack(Note(RUN_ID, "t.csv: was changed", ExitCode.BAD_INPUT)), "b")
+    assert str(begun.failure) == "t.csv: was changed (on worker b)"
+    assert begun.failure is not None
+    assert begun.failure.exit_code == ExitCode.BAD_INPUT
 
 
 def test_a_workers_start_is_told_on_its_own_clock(swarm: PlayedSwarm, conductor: Conductor) -> None:
@@ -379,7 +388,7 @@ def test_a_worker_that_joins_late_and_cant_ends_nothing(swarm: PlayedSwarm, begu
     gevent.sleep(0)
     assert "c" not in swarm.told(messages.START, StartOrder)
     assert any("no such recording (on worker c)" in note for note in begun.notes)
-    assert begun.bug is None
+    assert begun.failure is None
 
 
 def test_users_of_a_closed_loop_are_those_locust_was_told(tmp_path: Path) -> None:

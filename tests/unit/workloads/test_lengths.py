@@ -238,6 +238,10 @@ def test_a_bad_line_stops_with_its_number_or_is_left_out_and_counted(tmp_path: P
         ("TIMESTAMP,ContextTokens,GeneratedTokens\nyesterday,1,1\n", ":2: TIMESTAMP 'yesterday'"),
         ("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03,1\n", ":2: 2 columns"),
         ("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03,1.5,1\n", ":2: ContextTokens '1.5'"),
+        (
+            "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03,1e15,1\n",
+            ":2: lengths of 1000000000000000 and",
+        ),
         ("TIMESTAMP,ContextTokens,GeneratedTokens\n", "holds no requests"),
     ],
 )
@@ -247,6 +251,30 @@ def test_mistakes_in_a_table_are_refused_with_their_line(tmp_path: Path, text: s
     with pytest.raises(TraceError) as error:
         replay(path, format="azure")
     assert says in str(error.value)
+
+
+def test_a_recording_of_nothing_but_mistakes_says_which(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-13-16 18:17:03,1,1\n")
+    with pytest.raises(TraceError, match=r"holds no requests; 1 bad line .*bad\.csv:2: TIMESTAMP"):
+        replay(path, format="azure", on_bad_line="skip")
+
+
+@pytest.mark.parametrize("change", [{"in": 1 << 60}, {"out": -1}, {"t": 1e300}, {"api_time": -1.0}])
+def test_figures_that_no_request_has_are_mistakes(tmp_path: Path, change: dict[str, float]) -> None:
+    document = json.loads((TRACES / "kv_cache_tester" / "trace_a.json").read_text())
+    document["requests"][0].update(change)
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(TraceError, match=r"a\.json: request 1: "):
+        replay(tmp_path)
+
+
+@pytest.mark.parametrize("size", [15, 1 << 40])
+def test_a_block_is_of_some_size(tmp_path: Path, size: int) -> None:
+    document = json.loads((TRACES / "kv_cache_tester" / "trace_a.json").read_text())
+    (tmp_path / "a.json").write_text(json.dumps(document | {"block_size": size}))
+    with pytest.raises(TraceError, match=f"`block_size` is {size}"):
+        replay(tmp_path)
 
 
 def test_a_mistake_in_a_coding_session_names_file_and_request(tmp_path: Path) -> None:
