@@ -27,6 +27,7 @@ from loadgen.metrics.summary import (
     Quality,
     SloResult,
     Summary,
+    Throughput,
     Tokens,
     Verdict,
     WorkloadSummary,
@@ -130,7 +131,7 @@ def print_summary(summary: Summary, console: Console, folder: Path | None = None
     for name, workload in summary.workloads.items():
         if rows := quality_rows(workload):
             console.print(_quality_table(name, rows))
-    for line in (*_size_lines(summary.tokens), *_cost_lines(summary.cost)):
+    for line in (*_session_lines(summary.throughput), *_size_lines(summary.tokens), *_cost_lines(summary.cost)):
         console.print(line, markup=False, highlight=False)
     for line in _certificate_lines(summary):
         console.print(line, style=_style(line), markup=False, highlight=False)
@@ -216,6 +217,12 @@ def _cells(dist: Dist | None) -> list[str]:
     if dist is None:
         return [NOT_MEASURED] * 5 + ["0"]
     return [*map(duration, (dist.mean, dist.p50, dist.p90, dist.p99, dist.max)), str(dist.n)]
+
+
+def _session_lines(throughput: Throughput) -> list[str]:
+    """The rate that a scenario's `rate` means; nothing where the rate of requests says the same."""
+    begun = number(throughput.sessions_per_s)
+    return [] if begun in (NOT_MEASURED, number(throughput.requests_per_s)) else [f"New sessions: {begun}/s"]
 
 
 def _size_lines(tokens: Tokens) -> list[str]:

@@ -75,6 +75,13 @@ def test_retries_are_never_silent() -> None:
         assert ("Retries: 2" in out.getvalue()) == shown
 
 
+def test_new_sessions_a_second_are_told_where_requests_are_more() -> None:
+    for turns, shown in ((1, False), (3, True)):
+        target, out = console()
+        print_summary(summary_of(*(turn(20 + at / 2, turn=at % turns) for at in range(90))), target)
+        assert ("New sessions:" in out.getvalue()) == shown
+
+
 def test_an_invalid_generator_says_why() -> None:
     target, out = console()
     print_summary(summarize(Aggregate(PLAN), RUN, ended_s=100), target)
