@@ -7,6 +7,7 @@ the same command line again without it, once, so that nobody needs to know.
 import os
 import sys
 
+import gevent.os
 from gevent import monkey
 
 if monkey.is_module_patched("socket") and "LOCUST_SKIP_MONKEY_PATCH" not in os.environ:
@@ -14,6 +15,8 @@ if monkey.is_module_patched("socket") and "LOCUST_SKIP_MONKEY_PATCH" not in os.e
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
 # Unpatched, Locust's own main would block the hub in time.sleep while it waits for workers.
 monkey.patch_time()
+# The workers of --processes are forked by gevent, which takes note of their ends: only its own waitpid tells Locust.
+monkey.patch_module(os, gevent.os, items=["waitpid"])
 
 from locust import events  # noqa: E402
 

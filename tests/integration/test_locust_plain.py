@@ -218,3 +218,12 @@ def test_master_and_workers_of_plain_locust(locust: Locust, tmp_path: Path, quic
     assert finished.summary["run"]["workers"] == 2
     assert len({record["worker"] for record in finished.records}) == 2
     assert finished.summary["requests"]["sent"] == len(finished.records) == 40
+
+
+def test_processes_of_plain_locust(locust: Locust, tmp_path: Path, quick_server: ScriptedServer) -> None:
+    scenario = write_scenario(tmp_path, load=open_load(20, "2s"), calibrate="off")
+    finished = locust(scenario, quick_server.url, "--headless", "--processes", "2").wait()
+    assert finished.completed, finished.output
+    assert "Traceback" not in finished.output
+    assert finished.summary["run"]["workers"] == 2
+    assert finished.summary["requests"]["sent"] == len(finished.records) == 40
