@@ -27,8 +27,9 @@ def _stage(load: Load, stage: StageSpec) -> str:
     unit = "users" if load.arrivals == "closed" else "sessions/s"
     shown = "as recorded"
     if level is not None:
-        shown = f"{level.start:g} {unit}" if level.start == level.end else f"{level.start:g} to {level.end:g} {unit}"
-    return f"{stage.name}: {format_duration(stage.duration_s)} at {shown}" + ("" if stage.measure else ", not measured")
+        span = f"{level.start:g}" if level.start == level.end else f"{level.start:g} to {level.end:g}"
+        shown = f"at {span} {unit}"
+    return f"{stage.name}: {format_duration(stage.duration_s)} {shown}" + ("" if stage.measure else ", not measured")
 
 
 def without_user(base_url: str | None) -> str:
