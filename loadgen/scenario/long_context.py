@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from loadgen.scenario.fields import Count, Label, PositiveCount, PositiveNumber, Problem, Share, Text, refuse
-from loadgen.scenario.sizes import Constant, Part, Seconds, Size, TimeSize, some
+from loadgen.scenario.sizes import MOST_TOKENS, Constant, Part, Seconds, Size, TimeSize, some
 
 QuestionKind = Literal["default", "raises", "base", "fact", "two_hop", "count"]
 QUESTION_KINDS: tuple[QuestionKind, ...] = ("default", "raises", "base", "fact", "two_hop", "count")
@@ -17,8 +17,6 @@ UNANSWERABLE_KINDS: tuple[QuestionKind, ...] = ("default", "raises", "base", "fa
 
 # What a passage's header, the question and the instructions take, and a passage to ask about beside one to hide it in.
 _FEWEST_TOKENS = 200
-# Beyond this no server is; a prompt of it is some 40 MB.
-_MOST_TOKENS = 10_000_000
 
 
 def _as_list(value: Any) -> Any:
@@ -30,7 +28,7 @@ def _distinct(values: tuple[Any, ...]) -> bool:
     return len(set(values)) == len(values)
 
 
-ContextTokens = Annotated[Count, Field(ge=_FEWEST_TOKENS, le=_MOST_TOKENS)]
+ContextTokens = Annotated[Count, Field(ge=_FEWEST_TOKENS, le=MOST_TOKENS)]
 
 
 class LongContextSpec(Part):
@@ -61,7 +59,7 @@ class LongContextSpec(Part):
     turns: Annotated[PositiveCount, Field(le=20)] = 1
     think_time: TimeSize = Constant[Seconds](constant=0)
     output_tokens: Size | None = None
-    shared_prefix: Annotated[Count, Field(le=_MOST_TOKENS)] = 0
+    shared_prefix: Annotated[Count, Field(le=MOST_TOKENS)] = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> "LongContextSpec":

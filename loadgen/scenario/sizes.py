@@ -19,6 +19,8 @@ from loadgen.scenario.quantities import parse_count, parse_duration
 
 T = TypeVar("T", bound=float)
 
+# Beyond this no server is; a prompt of it is some 40 MB.
+MOST_TOKENS = 10_000_000
 _NORMAL = NormalDist()
 _Z90 = _NORMAL.inv_cdf(0.9)
 _FORMS = ("constant", "cycle", "uniform", "lognormal", "empirical")
@@ -54,8 +56,8 @@ class Distribution(Part, ABC):
         """The expected value of a draw (over a whole cycle of a list)."""
 
     def draw_tokens(self, rng: Random, ordinal: int) -> int:
-        """One value as a count: rounded to the nearest whole number, at least 1."""
-        return max(1, round(self.draw(rng, ordinal)))
+        """One value as a count: rounded to the nearest whole number, at least 1 and at most MOST_TOKENS."""
+        return min(MOST_TOKENS, max(1, round(self.draw(rng, ordinal))))
 
 
 class Constant(Distribution, Generic[T]):
@@ -202,7 +204,7 @@ def _form_of(value: Any) -> str:
     return f"@{next(iter(value))}"
 
 
-Tokens = Annotated[float, BeforeValidator(parse_count), Field(ge=1)]
+Tokens = Annotated[float, BeforeValidator(parse_count), Field(ge=1, le=MOST_TOKENS)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 
 Size = Annotated[

@@ -18,11 +18,10 @@ import msgspec
 import numpy as np
 
 from loadgen.errors import TraceError
+from loadgen.scenario.sizes import MOST_TOKENS
 
 # A line this long is no line of a recording; reading on would hold the whole file in memory.
 LONGEST_LINE_BYTES = 64 * 2**20
-# Longer than any model's context: such a prompt would be 80 MB of text.
-MOST_TOKENS = 16 * 2**20
 _SHOWN_MISTAKES = 3
 _BUFFERED_ROWS = 4096
 

@@ -94,6 +94,11 @@ def test_tokens_are_whole_and_at_least_one(seed: int, ordinal: int) -> None:
     assert tokens >= 1
 
 
+def test_no_tail_is_longer_than_any_server_takes() -> None:
+    size, rng = SIZE.validate_python({"lognormal": {"median": 1, "p90": 9_000_000}}), Random(1)
+    assert max(size.draw_tokens(rng, 0) for _ in range(1000)) == 10_000_000
+
+
 def test_a_seed_means_the_same_for_good() -> None:
     size, rng = SIZE.validate_python({"lognormal": {"median": 200, "p90": 1000}}), Random(1)
     assert [size.draw_tokens(rng, 0) for _ in range(4)] == [50, 725, 493, 87]
@@ -113,6 +118,8 @@ def test_a_seed_means_the_same_for_good() -> None:
         ("4x", "unknown suffix"),
         (0, "greater than or equal to 1"),
         ([1, 0], "greater than or equal to 1"),
+        (10_000_001, "less than or equal to 10000000"),
+        ({"lognormal": {"median": 3, "p90": 1e12}}, "less than or equal to 10000000"),
         (None, "an empty value is no number"),
     ],
 )
