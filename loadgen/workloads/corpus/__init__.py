@@ -4,6 +4,6 @@
 """
 
 from loadgen.workloads.corpus.index import Corpus
-from loadgen.workloads.corpus.sources import BUILT_IN, Document, load_corpus, read_documents
+from loadgen.workloads.corpus.sources import BUILT_IN, Document, left_out, load_corpus, read_documents
 
-__all__ = ["BUILT_IN", "Corpus", "Document", "load_corpus", "read_documents"]
+__all__ = ["BUILT_IN", "Corpus", "Document", "left_out", "load_corpus", "read_documents"]

@@ -5,7 +5,9 @@ the same text; never reads while the load runs.
 """
 
 import os
+import stat
 import sysconfig
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +22,11 @@ BUILT_IN = ("python-docs", "python-source")
 # fmt: off
 TEXT_SUFFIXES = frozenset(
     {
-        ".adoc", ".c", ".cc", ".cfg", ".conf", ".cpp", ".cs", ".css", ".csv", ".go", ".h", ".hpp",
-        ".ini", ".java", ".js", ".json", ".jsonl", ".jsx", ".kt", ".log", ".md", ".org",
-        ".php", ".proto", ".py", ".r", ".rb", ".rs", ".rst", ".scala", ".sh", ".sql", ".swift",
-        ".tex", ".toml", ".ts", ".tsx", ".txt", ".xml", ".yaml", ".yml",
+        ".adoc", ".asciidoc", ".c", ".cc", ".cfg", ".clj", ".conf", ".cpp", ".cs", ".css", ".csv", ".cxx", ".dart",
+        ".el", ".ex", ".go", ".h", ".hh", ".hpp", ".hs", ".ini", ".java", ".js", ".json", ".jsonl", ".jsx", ".kt",
+        ".log", ".lua", ".m", ".markdown", ".md", ".mdx", ".mjs", ".org", ".php", ".pl", ".proto", ".py", ".pyi",
+        ".r", ".rb", ".rest", ".rs", ".rst", ".scala", ".sh", ".sql", ".swift", ".tex", ".text", ".toml", ".ts",
+        ".tsx", ".tsv", ".txt", ".vue", ".xml", ".yaml", ".yml", ".zig",
         *HTML_SUFFIXES, *PDF_SUFFIXES,
     }
 )
@@ -64,6 +67,17 @@ def read_documents(reference: str) -> list[Document]:
     return _user_documents(Path(reference))
 
 
+def left_out(reference: str) -> dict[str, int]:
+    """How many files of a user's folder are not read because their names are not those of text, by suffix.
+
+    A single file is read whatever its name is, so of it nothing is left out.
+    """
+    if reference in BUILT_IN or not os.path.isdir(reference):
+        return {}
+    names = Counter(path.suffix.lower() for path in _files_under(Path(reference), None, _NOT_TEXT))
+    return dict(sorted((suffix, count) for suffix, count in names.items() if suffix not in TEXT_SUFFIXES))
+
+
 def _python_docs() -> list[Document]:
     try:
         from pydoc_data.topics import topics
@@ -91,11 +105,12 @@ def _python_source() -> list[Document]:
 
 
 def _user_documents(root: Path) -> list[Document]:
-    if root.is_dir():
+    # os.path, for pathlib raises where a folder above may not be entered or a name is too long.
+    if os.path.isdir(root):
         paths = list(_files_under(root, TEXT_SUFFIXES, _NOT_TEXT))
         if not paths:
             raise UsageError(f"corpus {root}: no text files in this folder (looked for {_suffix_list()})")
-    elif root.exists():
+    elif os.path.exists(root):
         paths = [root]
     else:
         raise UsageError(
@@ -112,7 +127,8 @@ def _user_documents(root: Path) -> list[Document]:
                 "so name a smaller file or folder"
             )
         source = path.name if path == root else path.relative_to(root).as_posix()
-        documents.append(Document(source, text_of(path, data)))
+        # A file's name may hold bytes that are no UTF-8, and a prompt can't.
+        documents.append(Document(source.encode("utf-8", "replace").decode(), text_of(path, data)))
     if not any(document.text.strip() for document in documents):
         raise UsageError(f"corpus {root}: holds no text")
     return documents
@@ -121,18 +137,36 @@ def _user_documents(root: Path) -> list[Document]:
 def _read(path: Path) -> bytes:
     """A file's bytes, one more than there may be of a file that is too large."""
     try:
+        # Before it is opened: of a named pipe that would wait for somebody who writes.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UsageError(f"corpus {path}: is no regular file (a pipe, socket or device); leave it out")
         with path.open("rb") as file:
             return file.read(_USER_BYTES + 1)
     except OSError as error:
         raise UsageError(f"corpus {path}: can't be read: {error.strerror or error}") from error
 
 
-def _files_under(root: Path, suffixes: frozenset[str], skipped: frozenset[str]) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
+def _files_under(root: Path, suffixes: frozenset[str] | None, skipped: frozenset[str]) -> Iterator[Path]:
+    """The files below a folder, in a fixed order, links to folders followed; each folder once, so links may go round.
+
+    suffixes: of the files wanted; None for all. Raises UsageError where a folder can't be read.
+    """
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(root, onerror=_refuse_folder, followlinks=True):
+        found = os.stat(folder)
+        if (found.st_dev, found.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((found.st_dev, found.st_ino))
         folders[:] = sorted(f for f in folders if f not in skipped and not f.startswith("."))
         for name in sorted(names):
-            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):
+            suffix = os.path.splitext(name)[1].lower()
+            if (suffixes is None or suffix in suffixes) and not name.startswith("."):
                 yield Path(folder, name)
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise UsageError(f"corpus {error.filename}: can't be read: {error.strerror or error}") from error
 
 
 def _suffix_list() -> str:

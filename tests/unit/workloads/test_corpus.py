@@ -1,6 +1,7 @@
 """A corpus hands out real, contiguous text, and says which file it can't use."""
 
 import json
+import os
 from pathlib import Path
 from random import Random
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.errors import UsageError
-from loadgen.workloads.corpus import Corpus, load_corpus
+from loadgen.workloads.corpus import Corpus, left_out, load_corpus, read_documents
 
 # Longer than a block, with everything JSON has to escape and characters of one to four bytes.
 WORDS = ['say "yes"', "back\\slash", "tab\there", "bell\x07", "näïve", "漢字", "😀 smile", "line\nbreak", "plain words"]
@@ -121,3 +122,63 @@ def test_more_text_than_memory_should_hold_is_refused_without_reading_it(tmp_pat
     with path.open("wb") as file:
         file.truncate(65 * 2**20)
     assert "64 MiB" in refused(path)
+
+
+def test_links_to_folders_are_followed_and_each_folder_is_read_once(tmp_path: Path) -> None:
+    elsewhere, corpus = tmp_path / "elsewhere", tmp_path / "corpus"
+    elsewhere.mkdir()
+    corpus.mkdir()
+    (elsewhere / "a.txt").write_text("linked")
+    (elsewhere / "round").symlink_to(corpus)
+    (corpus / "z.txt").write_text("own")
+    (corpus / "docs").symlink_to(elsewhere)
+    (corpus / "same").symlink_to(corpus)
+    assert [one.source for one in read_documents(str(corpus))] == ["z.txt", "docs/a.txt"]
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "b.txt")
+    assert f"corpus {tmp_path / 'b.txt'}: can't be read" in refused(tmp_path)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.txt"
+    os.mkfifo(path)
+    for reference in (path, tmp_path):
+        assert f"corpus {path}: is no regular file" in refused(reference)
+
+
+def test_a_folder_that_can_not_be_read_is_refused_and_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def denied(path: str) -> object:
+        # The tests may run as a user whom no permission stops.
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    assert f"corpus {tmp_path / 'closed'}: can't be read: Permission denied" in refused(tmp_path)
+
+
+def test_a_name_that_is_too_long_is_no_file(tmp_path: Path) -> None:
+    assert "no such file or folder" in refused(tmp_path / ("x" * 5000))
+
+
+def test_a_file_whose_name_is_no_utf_8_has_a_name_that_a_prompt_can_hold(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("text")
+    (document,) = read_documents(str(tmp_path))
+    assert document.source == "caf?.txt"
+
+
+def test_files_that_are_not_read_are_counted_by_their_names(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.docx", "c.DOCX", "Makefile", ".hidden"):
+        (tmp_path / name).write_text("text")
+    assert left_out(str(tmp_path)) == {"": 1, ".docx": 2}
+    assert left_out(str(tmp_path / "b.docx")) == {}
+    assert left_out("python-docs") == {}
