@@ -22,7 +22,7 @@ from loadgen.marks import Marks
 from loadgen.scenario.tools import ToolsSpec
 from loadgen.workloads.base import Session, Turn
 from loadgen.workloads.fragments import encode_json
-from loadgen.workloads.tools.calls import check, is_cut
+from loadgen.workloads.tools.calls import MOST_ARGUMENT_CHARS, check, is_cut, parsed
 from loadgen.workloads.tools.catalogue import Catalogue
 from loadgen.workloads.tools.matching import Wanted, all_wanted, plain_name
 from loadgen.workloads.tools.own import check_schema
@@ -46,6 +46,11 @@ _TYPES = {
     "list": "array",
     "tuple": "array",
     "arraylist": "array",
+    "queue": "array",
+    "stack": "array",
+    "set": "array",
+    "hashtable": "object",
+    "bigint": "integer",
 }
 
 
@@ -129,19 +134,24 @@ class BfclSession:
             before = marks.get(outcome, 0)
             assert isinstance(before, int)
             marks[outcome] = before + 1
-            if checked.arguments is not None:
-                calls.append((checked.name, checked.arguments))
+            # BFCL has its own rules for types and knows nothing of the rest of a schema.
+            arguments = None if len(call.arguments) > MOST_ARGUMENT_CHARS else parsed(call.arguments)
+            if arguments is not None and checked.amiss != "cut_off":
+                calls.append((checked.name, arguments))
         marks["calls"] = len(reply.tool_calls)
         return marks | {"ended": "answered", "done": _is_right(question, calls, len(reply.tool_calls))}
 
 
 def _is_right(question: Question, calls: Sequence[tuple[str, Arguments]], made: int) -> bool | None:
     if question.wanted is not None:
-        return made == len(calls) and all_wanted(calls, question.wanted)
+        schemas = {name: tool.parameters for name, tool in question.catalogue.tools.items()}
+        return made == len(calls) and all_wanted(calls, question.wanted, schemas)
     return None if question.calls_any is None else (made > 0) == question.calls_any
 
 
 def _records(path: Path) -> list[tuple[str, _Record]]:
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: is no file")
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:

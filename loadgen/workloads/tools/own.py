@@ -75,6 +75,8 @@ class GivenTask:
 
 def read_own(path: Path) -> tuple[Catalogue, tuple[OwnTask, ...]]:
     """The tools and tasks of a file. Raises UsageError with the place of what is wrong."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: is no file")
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError(f"{path}: is larger than 64 MiB")

@@ -112,27 +112,66 @@ def _call(**arguments: Any) -> tuple[str, dict[str, Any]]:
     return ("f", arguments)
 
 
+def _right(calls: Any, wanted: Any, types: dict[str, Any], required: tuple[str, ...] = ()) -> bool:
+    parts = {name: part if isinstance(part, dict) else {"type": part} for name, part in types.items()}
+    schema = {"type": "object", "properties": parts, "required": list(required)}
+    return all_wanted(calls, wanted, {"f": schema, "g": schema})
+
+
+_INTEGER, _NUMBER, _STRING = {"a": "integer"}, {"a": "number"}, {"a": "string"}
+_STRINGS = {"a": {"type": "array", "items": {"type": "string"}}}
+_NUMBERS = {"a": {"type": "array", "items": {"type": "number"}}}
+_OBJECTS = {"a": {"type": "array", "items": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "values", "types", "right"),
+    [
+        (1, [1, 2], _INTEGER, True),
+        (3, [1, 2], _INTEGER, False),
+        (1.0, [1], _INTEGER, False),
+        ("1", [1], _INTEGER, False),
+        (True, [1], _INTEGER, False),
+        (5, [5.0], _NUMBER, True),
+        (5.0, [5], _NUMBER, True),
+        (5, [5], _NUMBER, True),
+        (True, [True], {"a": "boolean"}, True),
+        (1, [True], {"a": "boolean"}, False),
+        ("New York, NY", ["new york ny"], _STRING, True),
+        ("New Jersey", ["New York"], _STRING, False),
+        (5, ["5"], _STRING, False),
+        ("anything", ["Anything"], {"a": {}}, True),
+        (["X", "y z"], [["x", "yz"]], _STRINGS, True),
+        (["y", "x"], [["x", "y"]], _STRINGS, False),
+        (["1"], [[1]], _STRINGS, False),
+        ([1, 2], [[1, 2]], _NUMBERS, True),
+        ([1.0, 2.0], [[1, 2]], _NUMBERS, True),
+        ([1, 2], [[1.0, 2.0]], _NUMBERS, False),
+        ({"k": "v"}, [{"k": ["v", "w"]}], {"a": "object"}, True),
+        ({"k": "u"}, [{"k": ["v", "w"]}], {"a": "object"}, False),
+        ({"k": "v", "l": 1}, [{"k": ["v", "w"]}], {"a": "object"}, False),
+        ({}, [{"k": ["v", ""]}], {"a": "object"}, True),
+        ({}, [{"k": ["v"]}], {"a": "object"}, False),
+        ([{"k": "v"}], [[{"k": ["v"]}]], _OBJECTS, True),
+        ([{"k": "v"}, {"k": "v"}], [[{"k": ["v"]}]], _OBJECTS, False),
+        # A variable where a value is asked for, spelled as it is.
+        ("data.rows", ["data.rows"], _NUMBERS, True),
+        ("Data rows", ["data.rows"], _NUMBERS, False),
+    ],
+)
+def test_a_value_is_right_by_the_type_of_its_parameter(given: Any, values: Any, types: Any, right: bool) -> None:
+    assert _right([_call(a=given)], [{"f": {"a": values}}], types) is right
+
+
 @pytest.mark.parametrize(
     ("calls", "wanted", "right"),
     [
-        ([_call(a=1)], [{"f": {"a": [1, 2]}}], True),
-        ([_call(a=3)], [{"f": {"a": [1, 2]}}], False),
         ([_call(a=1)], [{"g": {"a": [1]}}], False),
         ([_call(a=1)], [{"f": {"a": [1], "b": [2]}}], False),
         ([_call(a=1)], [{"f": {"a": [1], "b": [2, ""]}}], True),
         ([_call(a=1, c=1)], [{"f": {"a": [1]}}], False),
-        ([_call(a="New York, NY")], [{"f": {"a": ["new york ny"]}}], True),
-        ([_call(a="New Jersey")], [{"f": {"a": ["New York"]}}], False),
-        ([_call(a=5)], [{"f": {"a": [5.0]}}], True),
-        ([_call(a=5.0)], [{"f": {"a": [5]}}], False),
-        ([_call(a="5")], [{"f": {"a": [5]}}], False),
-        ([_call(a=True)], [{"f": {"a": [1]}}], False),
-        ([_call(a=True)], [{"f": {"a": [True]}}], True),
-        ([_call(a=["X", "y z"])], [{"f": {"a": [["x", "yz"]]}}], True),
-        ([_call(a=["y", "x"])], [{"f": {"a": [["x", "y"]]}}], False),
-        ([_call(a={"k": "v"})], [{"f": {"a": [{"k": ["v", "w"]}]}}], True),
-        ([_call(a={"k": "u"})], [{"f": {"a": [{"k": ["v", "w"]}]}}], False),
-        ([_call(a={})], [{"f": {"a": [{"k": ["v", ""]}]}}], True),
+        ([_call(a=1, b=1)], [{"f": {"a": [1]}}], False),
+        ([_call(b=2)], [{"f": {"a": [1, ""], "b": [2]}}], False),
         ([_call(a=2), _call(a=1)], [{"f": {"a": [1]}}, {"f": {"a": [2]}}], True),
         ([_call(a=1), _call(a=1)], [{"f": {"a": [1]}}, {"f": {"a": [2]}}], False),
         ([_call(a=1)], [{"f": {"a": [1]}}, {"f": {"a": [1]}}], False),
@@ -140,7 +179,16 @@ def _call(**arguments: Any) -> tuple[str, dict[str, Any]]:
     ],
 )
 def test_calls_match_by_bfcls_rules(calls: Any, wanted: Any, right: bool) -> None:
-    assert all_wanted(calls, wanted) is right
+    """a is required, b is not, and c is no parameter at all."""
+    assert _right(calls, wanted, {"a": "integer", "b": "integer"}, required=("a",)) is right
+
+
+def test_what_a_schema_says_beyond_types_is_not_bfcls(tmp_path: Path) -> None:
+    part = {"type": "string", "enum": ["celsius", "fahrenheit"]}
+    function = {"name": "f", "parameters": {"type": "dict", "properties": {"unit": part}, "required": ["unit"]}}
+    record = _OFFICIAL | {"function": [function], "ground_truth": [{"f": {"unit": ["celsius"]}}]}
+    _, marks = _asked(_workload(_file(tmp_path, record)), calling(("f", {"unit": "Celsius"})))
+    assert (marks["done"], marks["call_invalid"]) == (True, 1)
 
 
 @pytest.mark.parametrize(
