@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from loadgen.scenario.long_context import QuestionKind
-from loadgen.workloads.long_context.facts import NOT_FOUND
+from loadgen.workloads.long_context.facts import IF_UNKNOWN, NOT_FOUND
 
 Outcome = Literal["right", "stale", "remembered", "made_up", "abstained", "wrong", "unreadable", "failed"]
 
@@ -18,12 +18,19 @@ _THINKING = re.compile(r"(?s)^.*?</think(?:ing)?>|^\s*<think(?:ing)?>.*$")
 _OPENING = re.compile(r"(?i)^.*?\b(?:final )?answer(?: is)?\s*:\s*|^(?:the )?answer is\s+")
 _ABSTAINED = re.compile(r"(?i)\bnot[ _]found\b")
 _WRAPPING = " \t\r\n\"'`*“”‘’«»"
-_NUMBER = re.compile(r"(?<![\w.])-?(?:0[xob][0-9a-fA-F]+|\d[\d_,]*(?:\.\d+)?(?:[eE][+-]?\d+)?)(?!\w|\.\d)")
+_NUMBER = re.compile(r"(?<![\w.])-?(?:0[xob][0-9a-fA-F]+|(?:\d[\d_,]*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)(?!\w|\.\d)")
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+# What may stand around a name of an exception or a class where code is quoted.
+_CODE_BEFORE = re.compile(r"^(?:raise|class)\s+")
+_CODE_BEHIND = re.compile(r"\s*\([^()]*\)?:?$")
 # What is asked for of texts: up to three words of these.
 _VALUE = re.compile(r"[\w.:/-]+(?: [\w.:/-]+){0,2}")
 _QUOTED = re.compile(r"([\"'`“‘])(.+?)([\"'`”’])")
+# Which passage it was read in is no answer.
+_CITED = re.compile(r"(?i)\bpassages?\s+\[?\d+\]?|\[\d+(?:\s*[,;-]\s*\d+)*\]")
 _BASED = re.compile(r"-?0[xob]")
+# Kinds of questions that ask for one.
+_NAMES = ("raises", "base", "two_hop")
 _WORDS = {
     word: number
     for number, word in enumerate(
@@ -63,7 +70,8 @@ def judge(
 
 def read_answer(reply: str, kind: QuestionKind, question: str) -> str | None:
     """The answer in a reply, in its plain form; empty where it says that there is none, None where it can't be read."""
-    text = _THINKING.sub("", reply, count=1).strip()
+    # A model that only says the question again has answered nothing, least of all NOT FOUND.
+    text = _THINKING.sub("", reply, count=1).replace(IF_UNKNOWN, "").strip()
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("```")]
     marked = [line for line in lines if _OPENING.match(line)]
     # Said first and explained below is said.
@@ -71,6 +79,8 @@ def read_answer(reply: str, kind: QuestionKind, question: str) -> str | None:
     plain = _plain(line)
     if _ABSTAINED.match(plain):
         return ""
+    if kind in _NAMES:
+        plain = _CODE_BEHIND.sub("", _CODE_BEFORE.sub("", plain))
     if plain and _is_bare(plain, kind):
         return plain
     if NOT_FOUND in text[:_LONGEST]:
@@ -119,7 +129,7 @@ def _is_bare(plain: str, kind: QuestionKind) -> bool:
     """Whether this is nothing but an answer of the kind."""
     if kind == "count":
         return _number(plain) is not None
-    if kind in ("raises", "base", "two_hop"):
+    if kind in _NAMES:
         return _NAME.fullmatch(plain) is not None
     if kind == "fact":
         return len(plain.split()) == 1
@@ -128,6 +138,7 @@ def _is_bare(plain: str, kind: QuestionKind) -> bool:
 
 def _only_candidate(text: str, kind: QuestionKind, question: str) -> str | None:
     """The one thing in a sentence that can be its answer and is not out of the question; None where there are more."""
+    text = _CITED.sub(" ", text)
     quoted = {_plain(match[2]) for match in _QUOTED.finditer(text)}
     numbers = {match[0] for match in _NUMBER.finditer(text)}
     candidates = {"count": numbers, "default": numbers | quoted}.get(kind, quoted | _telling_names(text, kind))

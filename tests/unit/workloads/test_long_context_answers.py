@@ -31,7 +31,12 @@ QUESTIONS: dict[QuestionKind, str] = {
         ("default", "Let me see.\nAnswer: 8192", "8192"),
         ("default", "<think>4096? No.</think>\n8192", "8192"),
         ("default", "4096 is the older one.</think>8192", "8192"),
+        ("default", "0.5", ".5"),
+        ("default", "It is .5 by default.", "0.5"),
         ("raises", "ValueError", "ValueError"),
+        ("raises", "raise ValueError", "ValueError"),
+        ("raises", "Full()", "queue.Full"),
+        ("raises", 'raise Full("no room")', "Full"),
         ("raises", "queue.Empty", "Empty"),
         ("raises", "Empty", "queue.Empty"),
         ("raises", "It raises `TimeoutError`.", "TimeoutError"),
@@ -46,6 +51,9 @@ QUESTIONS: dict[QuestionKind, str] = {
         ("two_hop", "Answer: list", "list"),
         ("two_hop", "```\nlist\n```", "list"),
         ("base", "list\n\nThe class is derived from it.", "list"),
+        ("fact", "According to passage [12], it is `melting`.", "melting"),
+        ("default", "Passage 12 says 8192 [12].", "8192"),
+        ("count", "It occurs in 3 of them [1, 4, 7].", "3"),
         ("count", "3", "3"),
         ("count", "Three", "3"),
         ("count", "It occurs in three different sources.", "3"),
@@ -66,6 +74,7 @@ def test_a_right_answer_is_right_in_the_words_of_a_model(kind: QuestionKind, rep
         ("raises", "It raises something when it fails."),
         ("count", "The number of sources is between 3 and 5."),
         ("default", "def fetch(limit=8192): ...\n" + 40 * "and so on "),
+        ("fact", "According to passage [12], it is melting."),
         ("fact", "The sentence speaks of the entries it can hold"),
     ],
 )
@@ -79,6 +88,13 @@ def test_not_found_is_right_where_there_is_nothing_and_an_abstention_where_there
     question = QUESTIONS["default"]
     assert judge(reply, kind="default", question=question, answer=None) == "right"
     assert judge(reply, kind="default", question=question, answer="8192") == "abstained"
+
+
+@pytest.mark.parametrize("said", ["", "Question: What is it?\nAnswer with the value only. "])
+def test_who_says_the_instruction_again_has_not_said_that_it_is_not_there(said: str) -> None:
+    reply = f"{said}If the passages do not say, answer: NOT FOUND"
+    assert judge(reply, kind="default", question=QUESTIONS["default"], answer=None) == "unreadable"
+    assert judge(f"{reply}\nNOT FOUND", kind="default", question=QUESTIONS["default"], answer=None) == "right"
 
 
 def test_an_answer_where_there_is_none_is_made_up() -> None:
