@@ -1,4 +1,10 @@
-"""What stands around documents and says nothing of any question: retrieval finds it all the same."""
+"""Text of our own in a prompt: what it opens with, and what stands around documents and says nothing of any question,
+for retrieval finds that all the same."""
+
+OPENING = (
+    "Answer the question at the end from these passages alone. Each is headed by its number, its source and the date "
+    "of that copy; where copies differ, the one with the newest date is right.\n\n"
+)
 
 BOILERPLATE = (
     "Skip to content\nHome  Products  Documentation  Blog  Contact\nSearch\nTable of contents\nPrevious topic  "

@@ -122,10 +122,19 @@ def _fact(
         return None
     rivals = {
         number
-        for number in index.passages(site.name, clue) - {passage.number}
+        for number in index.passages(site.name, clue) | _tellers(site, answer, library, index)
         if library.passages[number].document == site.document
-    }
+    } - {passage.number}
     return Fact(site.kind, question, answer, passage.number, start, end, others, rivals=frozenset(rivals))
+
+
+def _tellers(site: _Site, answer: str, library: Library, index: WordIndex) -> set[int]:
+    """Passages that speak of a parameter and say its default without naming the function: a docstring behind a cut."""
+    if site.parameter is None:
+        return set()
+    value = answer.strip("'\"")
+    texts = ((number, library.passages[number].text) for number in index.passages(site.parameter))
+    return {number for number, text in texts if value in text or "default" in text.lower()}
 
 
 def _says_it_again(site: _Site, passage: Passage, answer: str, start: int, end: int) -> bool:
@@ -198,6 +207,18 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
             yield from _statements(inner)
 
 
+def _leaving(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements whose exceptions leave the function: none of a function or class inside of it, none that is tried
+    and could be caught."""
+    for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+        if field == "body" and isinstance(node, ast.Try | ast.TryStar) and node.handlers:
+            continue
+        for inner in getattr(node, field, ()):
+            yield inner
+            if not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield from _leaving(inner)
+
+
 def _code(document: Document) -> str:
     return document.text if document.source.endswith(".py") else ""
 
@@ -253,15 +274,18 @@ def _is_askable(node: ast.expr) -> bool:
     if isinstance(value, str):
         # No prefix, no pieces, no escapes: what stands there is the value in its quotes.
         plain = node.end_col_offset is not None and node.end_col_offset - node.col_offset == len(value.encode()) + 2
-        return plain and 2 <= len(value) <= 30 and re.fullmatch(r"[\w.:/ -]*\w[\w.:/ -]*", value) is not None
+        short = 2 <= len(value) <= 30 and len(value.split()) <= 3
+        return plain and short and re.fullmatch(r"[\w.:/ -]*\w[\w.:/ -]*", value) is not None
     return type(value) in (int, float) and repr(value) not in _GUESSABLE
 
 
 def _raised(node: ast.FunctionDef | ast.AsyncFunctionDef, document: int, place: _Places) -> Iterator[_Site]:
-    raises = [inner for inner in _statements(node) if isinstance(inner, ast.Raise)]
-    if len(raises) != 1 or raises[0].exc is None:
+    raises = [inner for inner in _statements(node) if isinstance(inner, ast.Raise | ast.Assert)]
+    if len(raises) != 1 or not any(inner is raises[0] for inner in _leaving(node)):
         return
-    what = raises[0].exc
+    what = raises[0].exc if isinstance(raises[0], ast.Raise) else None
+    if what is None:
+        return
     name = what.func if isinstance(what, ast.Call) else what
     if _dotted(name) is None or not (_dotted(name) or "").rpartition(".")[2][:1].isupper():
         return

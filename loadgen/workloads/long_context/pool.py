@@ -10,12 +10,12 @@ from msgspec import Struct
 from loadgen.errors import UsageError
 from loadgen.scenario.long_context import QUESTION_KINDS, UNANSWERABLE_KINDS, LongContextSpec, QuestionKind
 from loadgen.workloads.corpus import Document
-from loadgen.workloads.long_context.boilerplate import BOILERPLATE
+from loadgen.workloads.long_context.boilerplate import BOILERPLATE, OPENING
 from loadgen.workloads.long_context.code_facts import code_facts
 from loadgen.workloads.long_context.facts import Fact
 from loadgen.workloads.long_context.library import Library, WordIndex
 from loadgen.workloads.long_context.ranking import Numbers, Ranking
-from loadgen.workloads.long_context.text_facts import count_facts, sentence_facts, words_of
+from loadgen.workloads.long_context.text_facts import count_facts, sentence_facts
 
 # As many of each kind as let a question return seldom; ranking them all takes about half a second.
 _MOST_A_KIND = 80
@@ -49,8 +49,8 @@ def build_pool(spec: LongContextSpec, documents: Sequence[Document], library: Li
     if "fact" in asked:
         found["fact"] = sentence_facts(library, index, _MOST_A_KIND)
     if "count" in asked:
-        sources = words_of(" ".join((*library.sources, *BOILERPLATE)))
-        found["count"] = count_facts(library, index, _MOST_A_KIND, sources)
+        around = "\n".join((*library.sources, *BOILERPLATE, OPENING))
+        found["count"] = count_facts(library, index, _MOST_A_KIND, around)
     missing = tuple(kind for kind in asked if not found[kind])
     _refuse_missing(spec, missing, [kind for kind in QUESTION_KINDS if found[kind]])
     ranking = Ranking([passage.text for passage in library.passages])

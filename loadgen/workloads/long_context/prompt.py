@@ -21,10 +21,6 @@ from loadgen.workloads.long_context.library import Library, Passage
 from loadgen.workloads.long_context.pool import Question
 from loadgen.workloads.long_context.ranking import Numbers
 
-OPENING = (
-    "Answer the question at the end from these passages alone. Each is headed by its number, its source and the date "
-    "of that copy; where copies differ, the one with the newest date is right.\n\n"
-)
 _Places = npt.NDArray[np.int64]
 # A prime, to shuffle numbers by: beyond any corpus that a worker can hold.
 _PRIME = 2_147_483_647

@@ -6,7 +6,8 @@ copy of it is elsewhere, whole or cut.
 """
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from itertools import islice
 from zlib import crc32
 
 from loadgen.workloads.long_context.facts import Fact
@@ -95,21 +96,24 @@ def _other_numbers(answer: str, text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(other for other in others if other not in text))[:_OTHERS]
 
 
-def count_facts(library: Library, index: WordIndex, most: int, kept_out: Set[str]) -> list[Fact]:
+def count_facts(library: Library, index: WordIndex, most: int, around: str) -> list[Fact]:
     """Up to `most` words with the number of sources they occur in, each of these numbers as often as the others.
 
-    kept_out: words that may be in a prompt beside the passages.
+    Only words that are part of no other and that nobody writes with a capital: whoever counts `gateway` might count
+    `Gateway` and `gateways` too. around: what may stand in a prompt beside the passages.
     """
+    said = "\n".join((*(word for word, _ in index.items()), around)).lower()
     by_count: dict[int, list[tuple[str, list[int]]]] = {}
     for word, passages in index.items():
-        if not _FEWEST_SOURCES <= len(passages) <= _MOST_SOURCES or not _WORD.fullmatch(word) or word in kept_out:
+        if not _FEWEST_SOURCES <= len(passages) <= _MOST_SOURCES or not _WORD.fullmatch(word):
             continue
         if len({library.passages[number].document for number in passages}) == len(passages):
             by_count.setdefault(len(passages), []).append((word, passages))
     facts: list[Fact] = []
     for count, words in by_count.items():
         words.sort(key=lambda found: crc32(found[0].encode()))
-        for word, passages in words[: max(1, most // len(by_count))]:
+        clear = (found for found in words if said.count(found[0]) == 1)
+        for word, passages in islice(clear, max(1, most // len(by_count))):
             question = f"In how many different sources does the word '{word}' occur?"
             facts.append(Fact("count", question, str(count), passages[0], also=tuple(passages[1:]), word=word))
     return facts
@@ -117,8 +121,3 @@ def count_facts(library: Library, index: WordIndex, most: int, kept_out: Set[str
 
 def _mixed(passage: Passage) -> int:
     return crc32(b"%d" % passage.number)
-
-
-def words_of(text: str) -> frozenset[str]:
-    """The words of a text, as the index takes them."""
-    return frozenset(WORD.findall(text))

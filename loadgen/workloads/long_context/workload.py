@@ -21,18 +21,19 @@ from loadgen.errors import UsageError
 from loadgen.marks import Marks
 from loadgen.scenario.long_context import UNANSWERABLE_KINDS, LongContextSpec
 from loadgen.workloads.base import Turn
-from loadgen.workloads.corpus import read_documents
+from loadgen.workloads.corpus import left_out, read_documents
 from loadgen.workloads.fragments import assistant_message, escape_text, text_message, text_message_in_steps
 from loadgen.workloads.long_context.answers import judge
-from loadgen.workloads.long_context.boilerplate import BOILERPLATE
+from loadgen.workloads.long_context.boilerplate import BOILERPLATE, OPENING
 from loadgen.workloads.long_context.library import Library
 from loadgen.workloads.long_context.pool import build_pool
-from loadgen.workloads.long_context.prompt import OPENING, Asked, Shelf, numbered
+from loadgen.workloads.long_context.prompt import Asked, Shelf, numbered
 from loadgen.workloads.sizing import TextSizer
 
 # Of a corpus that a prompt nearly uses up, what is sent would depend little on what was asked for.
 _MOST_OF_CORPUS = 0.8
 _DRAWS = 20
+_SUFFIXES_SHOWN = 5
 _NONCE = b"Reference %b.\\n"
 _OPENING = escape_text(OPENING)
 _REFERENCE = "Answer questions about documents. What everybody should know:"
@@ -67,17 +68,15 @@ class LongContextWorkload:
         pool = build_pool(spec, documents, self.corpus, most_noise)
         self._questions = pool.by_kind
         self._hideable = {kind: found for kind, found in pool.by_kind.items() if kind in UNANSWERABLE_KINDS}
-        self._missing = pool.missing
+        self._notes = tuple(_notes(spec, pool.missing))
         self._cells = [Cell(*values) for values in product(spec.context_tokens, spec.depth, spec.noise)]
         self._prefix: bytes | None = None
         self.resize(sizer)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which kinds of questions the corpus gives none of."""
-        if not self._missing:
-            return ()
-        return (f"{self.name}: {self.spec.corpus} gives no questions of the kind {', '.join(self._missing)}",)
+        """Which kinds of questions the corpus gives none of, and which of its files are not read."""
+        return self._notes
 
     def resize(self, sizer: TextSizer) -> None:
         """Build texts to sizes by this one from now on, the prefix that all sessions share included."""
@@ -270,6 +269,17 @@ def _in_the_way(one: Asked, other: Asked) -> bool:
     # A word that is counted must not come in with a value that was put into a passage.
     values = " ".join((one.value, *one.stale, other.value, *other.stale))
     return any(word is not None and word in values for word in (one.question.fact.word, other.question.fact.word))
+
+
+def _notes(spec: LongContextSpec, missing: Sequence[str]) -> Iterator[str]:
+    if missing:
+        yield f"{spec.name}: {spec.corpus} gives no questions of the kind {', '.join(missing)}"
+    if unread := left_out(spec.corpus):
+        most = sorted(unread.items(), key=lambda found: -found[1])[:_SUFFIXES_SHOWN]
+        kinds = ", ".join(f"{suffix or 'no suffix'} ({count:,})" for suffix, count in most)
+        more = ", ..." if len(unread) > len(most) else ""
+        total = sum(unread.values())
+        yield f"{spec.name}: of {spec.corpus} {total:,} files are left out, not text by their names: {kinds}{more}"
 
 
 def _refuse_small_corpus(spec: LongContextSpec, library: Library, longest: int, sizer: TextSizer) -> None:
