@@ -361,6 +361,8 @@ def in_unit(value: float | None, unit: str | None) -> str:
         return f"{100 * value:+.1f} points"
     if unit == "tokens":
         return f"{number(value)} tokens"
+    if unit in ("ratio", "exponent"):
+        return f"{value:.3g}"
     return f"{money(value)} {unit or ''}".rstrip()
 
 

@@ -125,7 +125,7 @@ def _drop(stages: Mapping[str, Sequence[Record]]) -> Quality | None:
     if None not in (quiet.low, quiet.high, busy.low, busy.high):
         low = drop - float(np.hypot(quiet.estimate - (quiet.low or 0.0), (busy.high or 0.0) - busy.estimate))
         high = drop + float(np.hypot((quiet.high or 0.0) - quiet.estimate, busy.estimate - (busy.low or 0.0)))
-    return Quality(value=drop, ci_low=low, ci_high=high, n=quiet.n + busy.n, unit="share")
+    return Quality(value=drop, ci_low=low, ci_high=high, n=quiet.n + busy.n, unit="difference of shares")
 
 
 def _length_table(turns: Sequence[Record]) -> Quality:

@@ -3,9 +3,9 @@
 import msgspec
 
 from loadgen.metrics.summary import Quality, Summary, WorkloadSummary
-from loadgen.outputs.console import in_unit
+from loadgen.outputs.console import in_unit, number
 from loadgen.outputs.html.bins import gap_grid
-from loadgen.outputs.html.cells import Cell, Missing, count, facts, figure, share, table
+from loadgen.outputs.html.cells import Cell, Missing, count, facts, share, table
 from loadgen.outputs.html.course import Course
 from loadgen.outputs.html.curves import percentile_curves
 from loadgen.outputs.html.figure import grid
@@ -98,7 +98,8 @@ def _cell(value: str | float | int | None) -> Cell:
     if value is None:
         return Missing("nothing to measure it on")
     if isinstance(value, float):
-        return figure(value)
+        # Three digits at least: what a turn costs is some 0.0003, and not nought.
+        return number(value) if abs(value) >= 10 else f"{value:.3g}"
     return value if isinstance(value, str) else f"{value:,}"
 
 

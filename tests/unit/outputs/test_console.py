@@ -158,6 +158,7 @@ def test_what_a_workload_alone_measures_is_shown_with_its_interval() -> None:
         "task_done": Quality(value=0.5, ci_low=0.25, ci_high=0.75, n=16, unit="share"),
         "done_change": Quality(value=-0.125, ci_low=None, ci_high=None, n=16, unit="difference of shares"),
         "wrong": Quality(value=0.01, ci_low=1e-12, ci_high=0.5, n=9, unit="share"),
+        "exponent": Quality(value=0.8977, ci_low=0.59, ci_high=1.199, n=26, unit="exponent"),
         "by_task": Quality(columns=["task"], rows=[["a"]]),
     }
     rows = quality_rows(msgspec.structs.replace(part, quality=quality))
@@ -165,6 +166,7 @@ def test_what_a_workload_alone_measures_is_shown_with_its_interval() -> None:
         ("task done", "50.00%", "25.00% to 75.00%", "16"),
         ("done change", "-12.5 points", "–", "16"),
         ("wrong", "1.00%", "<0.001% to 50.00%", "9"),
+        ("exponent", "0.898", "0.59 to 1.2", "26"),
     ]
     shown, text = console()
     with_quality = {name: msgspec.structs.replace(part, quality=quality)}

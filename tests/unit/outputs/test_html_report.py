@@ -246,13 +246,13 @@ def test_what_a_workload_alone_measures_is_on_its_page(run: Path) -> None:
     summary = Material.read(run).summary
     quality = {
         "recall_at_64k": Quality(value=0.91, ci_low=0.85, ci_high=0.95, n=120, unit="share"),
-        "by_depth": Quality(columns=["depth", "recall"], rows=[[0.1, 0.98], [0.9, None]]),
+        "by_depth": Quality(columns=["depth", "recall"], rows=[[0.1, 0.98], [0.9, None], [0.5, 0.00034]]),
     }
     docs = msgspec.structs.replace(summary.workloads["docs"], quality=quality)
     changed = msgspec.structs.replace(summary, workloads={**summary.workloads, "docs": docs})
     body = body_of(html_report(Material(run, changed)))
     own = body[body.index("Workload: docs") :]
-    for shown in ("recall at 64k", "91.00%", "85.00% to 95.00%", "by depth", "0.98", "nothing to measure it on"):
+    for shown in ("recall at 64k", "91.00%", "85.00% to 95.00%", "by depth", "0.98", "0.00034", "nothing to measure it on"):
         assert shown in own
 
 
