@@ -94,6 +94,7 @@ def test_an_agent_without_faults_gets_everything_done() -> None:
     ("dials", "rate", "share"),
     [
         (ReadingDials(recall=0.7), "recall", 0.7),
+        (ReadingDials(recall=0.7), "abstained_rate", 0.3),
         (ReadingDials(stale=0.2), "stale_rate", 0.2),
         (ReadingDials(unreadable=0.1), "unreadable_rate", 0.1),
     ],

@@ -52,7 +52,7 @@ def made(reply: Reply, offer: Offer[Any], place: str) -> list[Made]:
         call_id = call.id if call.id and call.id not in found else f"call_{place}_{index}"
         checked = check(call, offer, cut=is_cut(reply, index))
         # Servers refuse a history with arguments that are no JSON object, and their templates parse them.
-        sound = checked.amiss not in ("malformed", "cut_off") and call.arguments.strip()
+        sound = checked.amiss not in ("malformed", "cut_off") and 0 < len(call.arguments.strip()) <= MOST_ARGUMENT_CHARS
         found[call_id] = Made(call_id, call.name, call.arguments if sound else "{}", checked)
     return list(found.values())
 

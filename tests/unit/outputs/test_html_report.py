@@ -252,7 +252,15 @@ def test_what_a_workload_alone_measures_is_on_its_page(run: Path) -> None:
     changed = msgspec.structs.replace(summary, workloads={**summary.workloads, "docs": docs})
     body = body_of(html_report(Material(run, changed)))
     own = body[body.index("Workload: docs") :]
-    for shown in ("recall at 64k", "91.00%", "85.00% to 95.00%", "by depth", "0.98", "0.00034", "nothing to measure it on"):
+    for shown in (
+        "recall at 64k",
+        "91.00%",
+        "85.00% to 95.00%",
+        "by depth",
+        "0.98",
+        "0.00034",
+        "nothing to measure it on",
+    ):
         assert shown in own
 
 

@@ -61,6 +61,27 @@ def test_a_page_is_what_it_shows_in_the_encoding_that_it_names(tmp_path: Path, e
     )
 
 
+def test_a_page_that_says_latin_1_means_what_browsers_take_it_for(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(b'<meta charset="iso-8859-1"><p>\x93quoted\x94')
+    assert text_of(path) == "\u201cquoted\u201d"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"<p>one</p>\n<p>caf\xe9", "page.html:2: not UTF-8 (byte 0xe9)"),
+        (b'<meta charset="utf-8"><p>caf\xe9', "page.html:1: not UTF-8"),
+        (b'<meta charset="klingon"><p>x', "names an encoding 'klingon' that is not known"),
+        (b"<p>\0\1\2", "holds NUL bytes"),
+    ],
+)
+def test_a_page_is_not_guessed_at(tmp_path: Path, data: bytes, told: str) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(data)
+    assert told in refused(path)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_a_byte_order_mark_says_the_encoding(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "notes.txt"
@@ -83,7 +104,15 @@ def test_a_pdf_without_its_reader_is_refused_with_what_to_install(
     assert "pip install 'loadgen[pdf]'" in refused(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"%PDF-1.4\nbroken", b"no PDF at all"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"%PDF-1.4\nbroken",
+        b"no PDF at all",
+        pdf("x").replace(b"/Size 6", b"/Size 6 /Encrypt << /Filter /Odd >>"),
+    ],
+)
 def test_a_broken_pdf_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "paper.pdf"
     path.write_bytes(data)
