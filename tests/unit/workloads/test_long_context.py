@@ -1,6 +1,8 @@
 """Long-context prompts: what the question asks for is in there once, in the right place, or not at all."""
 
+import gc
 import json
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations, product
@@ -278,6 +280,25 @@ def test_a_long_prompt_is_made_in_steps_that_change_nothing() -> None:
     message = turn.messages[-1]
     assert isinstance(message, tuple)
     assert max(map(len, message)) < 100_000
+
+
+def test_long_prompts_one_after_the_other_need_the_memory_of_one() -> None:
+    workload = built(**PLAIN, context_tokens=[80_000], depth=[0.5], noise=[0.7])
+    assert workload.session(0, Random(0)).next_turn(None) is not None
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for ordinal in range(10):
+            turn = workload.session(ordinal, Random(ordinal)).next_turn(None)
+            assert turn is not None
+            size = len(whole(turn.messages[-1]))
+            del turn
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The prompt in its pieces, and once more where this test joins them.
+    assert most < 3.5 * size
+    assert kept < size / 20
 
 
 def test_it_scores_and_has_no_clock(code: LongContextWorkload) -> None:
