@@ -22,7 +22,10 @@ class Ranking:
         # It writes what it does to the console.
         logging.getLogger("bm25s").setLevel(logging.WARNING)
         self._index = bm25s.BM25()
-        self._index.index([_words(text) or [""] for text in texts], show_progress=False)
+        # One object a word and not one a place: of 60 MB of text these would take half a gigabyte.
+        words: dict[str, str] = {}
+        tokens = [[words.setdefault(word, word) for word in _words(text)] or [""] for text in texts]
+        self._index.index(tokens, show_progress=False)
         self._count = len(texts)
 
     def nearest(self, question: str, most: int, without: Set[int]) -> Numbers:
