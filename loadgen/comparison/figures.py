@@ -21,9 +21,11 @@ GROUPS: Final = (*LATENCIES, "throughput", "error_rate", "goodput", "cost", "qua
 # Which way a workload's own figure is better can only be told from its name; where it can't, it is shown, not judged.
 _HIGHER = re.compile(
     r"accuracy|recall|precision|f1|score|pass|solved|success|correct|exact|faithful|well_formed|hit_r|found"
+    r"|(?:^|_)done|parsed|(?<!in)valid|right"
 )
 _LOWER = re.compile(
     r"cost|token|error|fail|malformed|wrong|missed|missing|invalid|overhead|latency|_s$|refus|timeout|hallucinat"
+    r"|stale|made_up|abstained|remembered|unreadable|needless|repeated|unknown|cut_off|gave_up"
 )
 # Units of a quality that is a share.
 _SHARES = ("", "share")

@@ -147,8 +147,11 @@ def _value(metric: MetricResult, value: float | None) -> str:
         return duration(value)
     if metric.unit == "share":
         return f"{value:.2%}"
+    if metric.unit == "difference of shares":
+        return f"{100 * value:+.2f} pts"
     figure = number(value) if abs(value) >= 1 or value == 0 else f"{value:.3g}"
-    unit = {"1/s": "/s"}.get(metric.unit, f" {metric.unit}" if metric.unit else "")
+    plain = {"1/s": "/s", "ratio": "", "exponent": ""}
+    unit = plain.get(metric.unit, f" {metric.unit}" if metric.unit else "")
     return f"{figure}{unit}"
 
 
@@ -157,7 +160,7 @@ def _change(metric: MetricResult, change: float | None) -> str:
         return NOT_MEASURED
     if metric.scale == "ratio":
         return f"{change:+.1%}"
-    return f"{100 * change:+.2f} pts" if metric.unit == "share" else f"{change:+.3g}"
+    return f"{100 * change:+.2f} pts" if metric.unit in ("share", "difference of shares") else f"{change:+.3g}"
 
 
 def _explanations(comparison: Comparison) -> list[str]:
