@@ -144,7 +144,7 @@ def _value(metric: MetricResult, value: float | None) -> str:
     if value is None:
         return NOT_MEASURED
     if metric.unit == "s":
-        return duration(value)
+        return duration(value) if value >= 0 else f"-{duration(-value)}"
     if metric.unit == "share":
         return f"{value:.2%}"
     if metric.unit == "difference of shares":
