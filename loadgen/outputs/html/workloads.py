@@ -96,7 +96,7 @@ def _value_row(name: str, one: Quality) -> list[Cell]:
 
 def _cell(value: str | float | int | None) -> Cell:
     if value is None:
-        return Missing("nothing to measure it on")
+        return Missing("there is none, or nothing to measure it on")
     if isinstance(value, float):
         # Three digits at least: what a turn costs is some 0.0003, and not nought.
         return number(value) if abs(value) >= 10 else f"{value:.3g}"
