@@ -15,7 +15,7 @@ from loadgen.history.model import Outcome, Probe, Soak
 from loadgen.history.store import History
 from loadgen.soak.figures import lifetime_of
 from loadgen.soak.probes import Measures, Prober, errors_of
-from loadgen.soak.schedule import Due, is_too_late, standing
+from loadgen.soak.schedule import Due, standing, tells_of_another_delay
 from loadgen.soak.sending import Asking, Line, NotMeasuredError, TargetLostError
 from loadgen.soak.time import SoakTime
 
@@ -42,6 +42,8 @@ class SoakRunner:
         self._schedule = schedule
         self._around = around
         self._known: dict[int, Probe] = {probe.number: probe for probe in around.history.probes(soak.id)}
+        # Of plantings that this process saw end: how far the clock was ahead of one that nobody sets.
+        self._planted_at: dict[int, float] = {}
         self._pending: list[tuple[float, int, Due]] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._running: set[str] = set()
@@ -157,10 +159,10 @@ class SoakRunner:
             # A target so slow is not to get a load from a soak that is none.
             return "the same probe of an earlier window is still under way"
         if due.planting is None:
-            late = standing(due, now_s, ()) == "missed"
-        else:
-            late = is_too_late(due, self._known[due.planting].ended_s, now_s)
-        return "it could not begin in time" if late else None
+            return "it could not begin in time" if standing(due, now_s, ()) == "missed" else None
+        set_by_s = self._around.time.set_by_s()
+        since_s = set_by_s - self._planted_at.get(due.planting, set_by_s)
+        return tells_of_another_delay(due, self._known[due.planting].ended_s, now_s, since_s)
 
     async def _measure(self, due: Due, began_s: float) -> None:
         await self._write(self._around.history.start, self._soak.id, due.number, began_s)
@@ -170,6 +172,8 @@ class SoakRunner:
         except asyncio.CancelledError:
             self._cut_off.append(self._probe(due, "interrupted", began_s, self._around.time.now_s()))
             raise
+        if due.name.startswith("plant_"):
+            self._planted_at[due.number] = self._around.time.set_by_s()
         await self._keep(self._probe(due, outcome, began_s, self._around.time.now_s(), measures, error))
 
     async def _ask(self, due: Due, asking: Asking) -> tuple[Outcome, str | None, Measures]:

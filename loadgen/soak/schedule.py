@@ -104,10 +104,15 @@ def standing(due: Due, now_s: float, under_way: Collection[int]) -> Standing:
     return "due" if now_s <= due.latest_s else "missed"
 
 
-def is_too_late(due: Due, planted_s: float, now_s: float) -> bool:
-    """Whether a re-check at this moment would tell of another delay than its own. planted_s: its planting's end."""
+def tells_of_another_delay(due: Due, planted_s: float, now_s: float, set_by_s: float) -> str | None:
+    """Why a re-check at this moment would tell of another delay than its own; None where it would not.
+
+    planted_s: its planting's end. set_by_s: by how much the clock was set since, forwards or back.
+    """
     assert due.delay_s is not None
-    return now_s - planted_s > (1 + _LATE_CHECK) * due.delay_s
+    if abs(set_by_s) > _LATE_CHECK * due.delay_s:
+        return "the clock was set since its prefix was planted"
+    return "it could not begin in time" if now_s - planted_s > (1 + _LATE_CHECK) * due.delay_s else None
 
 
 def _share_of(name: str, after_s: Sequence[float]) -> float:

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.soak.schedule import Due, Plan, delay_name, is_too_late, names_of, schedule_of, standing, window_of
+from loadgen.soak.schedule import (
+    Due,
+    Plan,
+    delay_name,
+    names_of,
+    schedule_of,
+    standing,
+    tells_of_another_delay,
+    window_of,
+)
 
 PLAN = Plan(1_000_000.0, 900.0, 96, 1, ("cache", "output", "tools", "latency"), (60.0, 300.0, 3600.0))
 
@@ -61,8 +70,16 @@ def test_what_is_left_is_due_missed_or_interrupted() -> None:
 
 def test_a_re_check_that_is_late_would_tell_of_another_delay() -> None:
     check = due_of("after_5m")
-    assert not is_too_late(check, 1000.0, 1000.0 + 329)
-    assert is_too_late(check, 1000.0, 1000.0 + 331)
+    assert tells_of_another_delay(check, 1000.0, 1000.0 + 329, 0.0) is None
+    assert tells_of_another_delay(check, 1000.0, 1000.0 + 331, 0.0) == "it could not begin in time"
+
+
+@pytest.mark.parametrize("set_by_s", [-3600.0, -31.0, 31.0, 250.0])
+def test_a_delay_that_the_clock_was_set_in_is_not_known(set_by_s: float) -> None:
+    check = due_of("after_5m")
+    told = tells_of_another_delay(check, 1000.0, 1300.0, set_by_s)
+    assert told == "the clock was set since its prefix was planted"
+    assert tells_of_another_delay(check, 1000.0, 1300.0, 29.0) is None
 
 
 @pytest.mark.parametrize(
