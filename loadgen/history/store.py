@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -21,6 +21,7 @@ from loadgen.history.model import Measure, Probe, Soak
 SCHEMA: Final = 1
 # A reader that copies the file may hold it for a while; a probe is worth waiting for.
 _BUSY_S = 30.0
+_NAMES: Final = frozenset({"soaks", "probes", "measures", "under_way"})
 _TABLES = """
 CREATE TABLE soaks (id TEXT PRIMARY KEY, began INTEGER NOT NULL, data TEXT NOT NULL);
 CREATE TABLE probes (
@@ -50,8 +51,8 @@ class History:
     """An open history. A context manager. May be used from one thread at a time, any of them."""
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
-        """Opens it, and makes it where there is none. Raises UsageError where that can't be, or a newer version of
-        loadgen made it."""
+        """Opens it, and makes it where there is none. Raises UsageError where that can't be, where a newer version of
+        loadgen made it, or another program."""
         self.path = path
         self._claimed: dict[Path, int] = {}
         try:
@@ -91,12 +92,21 @@ class History:
         Raises UsageError where another one does.
         """
         lock = self.path.with_name(f"{self.path.name}.{soak}.lock")
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        while True:
+            try:
+                descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise UsageError(f"{lock}: can't be made: {error.strerror or error}") from error
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(descriptor)
+                raise UsageError(f"the soak {soak} is being run by another process; accepted: one at a time") from None
+            # The one that had it may have taken the file away since this opened it: a lock of a file that nobody else
+            # will ever open keeps nobody out.
+            if _is_at(lock, descriptor):
+                break
             os.close(descriptor)
-            raise UsageError(f"the soak {soak} is being run by another process; accepted: one at a time") from None
         self._claimed[lock] = descriptor
 
     def begin(self, soak: Soak) -> None:
@@ -120,13 +130,16 @@ class History:
 
     def soaks(self) -> list[Soak]:
         """All soaks, in the order in which they began."""
-        rows = self._db.execute("SELECT data FROM soaks ORDER BY began").fetchall()
-        return [msgspec.json.decode(data, type=Soak) for (data,) in rows]
+        rows = self._read("SELECT data FROM soaks ORDER BY began")
+        try:
+            return [msgspec.json.decode(data, type=Soak) for (data,) in rows]
+        except msgspec.MsgspecError as error:
+            raise UsageError(f"{self.path}: a soak in it can't be read: {error}") from error
 
     def probes(self, soak: str) -> Iterator[Probe]:
         """The probes of a soak by their numbers. Missing numbers have not ended yet, or were never noted."""
         current: Probe | None = None
-        for row in self._db.execute(_PROBES, (soak,)).fetchall():
+        for row in self._read(_PROBES, soak):
             if current is None or current.number != row[0]:
                 if current is not None:
                     yield current
@@ -139,12 +152,22 @@ class History:
 
     def under_way(self, soak: str) -> dict[int, float]:
         """The probes that were begun and have not ended: number and when."""
-        rows = self._db.execute("SELECT number, began_s FROM under_way WHERE soak = ?", (soak,)).fetchall()
-        return dict(rows)
+        return dict(self._read("SELECT number, began_s FROM under_way WHERE soak = ?", soak))
+
+    def _read(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
+        """Raises UsageError where the file is damaged, or held by somebody for longer than is waited for."""
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise UsageError(f"{self.path}: can't be read as a history: {error}") from error
 
     def _open(self) -> None:
         db = self._db
         (version,) = db.execute("PRAGMA user_version").fetchone()
+        # Before anything is changed: it may be another program's.
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables.issuperset(_NAMES) and (tables or version):
+            raise UsageError(f"{self.path}: a database of another program; name another file with --history")
         if version > SCHEMA:
             raise UsageError(
                 f"{self.path}: a newer version of loadgen made this history (schema {version}, this one knows {SCHEMA})"
@@ -212,6 +235,14 @@ class _Transaction:
             self._db.execute(statement)
         except sqlite3.Error as error:
             raise UsageError(f"the history can't be written: {error}") from error
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether the open file is the one that has this name."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _values(measure: Measure) -> tuple[object, ...]:

@@ -1,10 +1,12 @@
 """The history keeps what it was given, whatever happens to whom it was given by."""
 
+import fcntl
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,36 @@ def test_what_is_no_history_is_told(tmp_path: Path, create: bool) -> None:
         History(tmp_path / "other.db", create=False)
 
 
+@pytest.mark.parametrize("version", [0, 1, 7])
+def test_another_programs_database_is_refused_and_left_as_it_was(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "bookmarks.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE bookmarks (url TEXT)")
+        db.execute(f"PRAGMA user_version = {version}")
+        db.commit()
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="another program"):
+        History(path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_history_is_told_where_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    with History(path) as history:
+        history.begin(SOAK)
+        history.add(*(probe(number) for number in range(200)))
+    data = bytearray(path.read_bytes())
+    # The first page, with what tells it for a database, is left.
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    path.write_bytes(data)
+    with History(path, create=False) as history, pytest.raises(UsageError, match=r"h\.db: can't be read"):
+        list(history.probes("s"))
+    with History(tmp_path / "other.db") as history:
+        history._db.execute("INSERT INTO soaks VALUES ('s', 0, '{\"id\": 1}')")
+        with pytest.raises(UsageError, match="can't be read"):
+            history.soaks()
+
+
 def test_it_is_safe_from_the_loss_of_power(tmp_path: Path) -> None:
     with History(tmp_path / "h.db") as history:
         db = history._db
@@ -97,6 +129,24 @@ def test_a_soak_is_run_by_one_at_a_time(tmp_path: Path) -> None:
         other.claim("t")
     with History(tmp_path / "h.db") as later:
         later.claim("s")
+
+
+def test_a_lock_whose_file_was_taken_away_keeps_others_out_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another process opens the lock's file, and the one that had it takes it away before the other can lock it.
+    lock, flock = tmp_path / "h.db.s.lock", fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        monkeypatch.undo()
+        lock.unlink()
+        flock(descriptor, operation)
+
+    with History(tmp_path / "h.db") as one, History(tmp_path / "h.db") as other:
+        monkeypatch.setattr(fcntl, "flock", late)
+        one.claim("s")
+        with pytest.raises(UsageError, match="another process"):
+            other.claim("s")
 
 
 _WRITER = """
