@@ -18,12 +18,14 @@ from loadgen.soak.schedule import Plan
 from loadgen.soak.time import soak_time_s
 
 SIMULATOR = "the embedded simulator"
+# A year of windows of five minutes: each has some ten probes, all of which are known at the start.
+_MOST_WINDOWS = 105_120
 
 
 def soak_spec(scenario: Scenario, every_s: float | None, for_s: float | None) -> SoakSpec:
     """The scenario's soak, with the command line's windows, and without tools where no workload has any.
 
-    Raises UsageError for a soak shorter than a window.
+    Raises UsageError for a soak shorter than a window, and for more windows than a history is made for.
     """
     spec = scenario.soak or SoakSpec()
     given = {"every_s": every_s or spec.every_s, "for_s": for_s or spec.for_s}
@@ -32,6 +34,8 @@ def soak_spec(scenario: Scenario, every_s: float | None, for_s: float | None) ->
         raise UsageError("soak.probes: tools need a workload of kind tools; accepted: one of them, or other probes")
     if given["for_s"] < given["every_s"]:
         raise UsageError(f"--for {given['for_s']:g}s is shorter than --every {given['every_s']:g}s; accepted: at least")
+    if (windows := windows_of(given["every_s"], given["for_s"])) > _MOST_WINDOWS:
+        raise UsageError(f"--every and --for make {windows:,} windows; accepted: at most {_MOST_WINDOWS:,}")
     return spec.model_copy(update=given | {"probes": probes})
 
 
@@ -55,7 +59,7 @@ def plan_of(soak: Soak, spec: SoakSpec) -> Plan:
 
 
 def fingerprint(scenario: Scenario, spec: SoakSpec, time_scale: float, simulator: str) -> str:
-    """Of everything that decides what is sent and when: two halves of a week must be of one kind.
+    """Of everything that decides what is sent, when, and what it costs: two halves of a week must be of one kind.
 
     simulator: the embedded one's options, empty where there is another target.
     """
@@ -64,6 +68,7 @@ def fingerprint(scenario: Scenario, spec: SoakSpec, time_scale: float, simulator
         "soak": settings_of(spec),
         "request": scenario.request.model_dump(mode="json"),
         "tools": None if tools is None else tools.model_dump(mode="json"),
+        "prices": None if scenario.prices is None else scenario.prices.model_dump(mode="json"),
         "seed": scenario.seed,
         "model": scenario.target.model,
         "time_scale": time_scale,

@@ -60,6 +60,11 @@ def test_a_soak_shorter_than_a_window_is_refused() -> None:
         soak_spec(scenario_of(), 900.0, 600.0)
 
 
+def test_more_windows_than_a_history_is_made_for_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"make 604,800 windows; accepted: at most 105,120"):
+        soak_spec(scenario_of(), 1.0, 7 * DAY_S)
+
+
 def test_prices_that_do_not_know_the_model_are_refused() -> None:
     two = (
         "prices={models: {a: [{valid_from: 2026-01-01, input: 1, output: 1}],"
@@ -90,4 +95,5 @@ def test_the_fingerprint_is_of_what_is_sent_and_not_of_what_is_said_of_it() -> N
         return fingerprint(scenario, soak_spec(scenario, None, None), 1.0, "")
 
     assert of() == of("description=another") == of("target.base_url=http://elsewhere/v1")
-    assert len({of(), of("seed=2"), of("soak.latency.requests=3"), of("request.temperature=0")}) == 4
+    others = ("seed=2", "soak.latency.requests=3", "request.temperature=0", "prices={input: 1, output: 2}")
+    assert len({of(), *map(of, others)}) == 5
