@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from loadgen.stats.clusters import F64
 from loadgen.stats.drift import Drift, Drifts, Series, find_drifts
@@ -61,6 +62,17 @@ def test_seasons_of_the_day_and_the_weekend_are_no_drift() -> None:
         drifts = find_drifts({"latency": Series(times_s, _daily(times_s) * np.exp(_noise(times_s)))})
         assert drifts.found == ()
         assert drifts.tested == ("latency",)
+
+
+def test_hours_that_are_like_the_one_before_are_no_drift() -> None:
+    # 19 of these 40 would be, were their correlation not allowed for.
+    times_s, found = _times()[::4], 0
+    for seed in range(40):
+        noise = np.random.default_rng(seed).standard_normal(len(times_s))
+        noise[1:] *= 0.8
+        values = np.exp(0.1 * lfilter([1.0], [1.0, -0.6], noise))
+        found += len(find_drifts({"latency": Series(times_s, values)}, minimum_effect=0.0).found)
+    assert found <= 4
 
 
 def test_a_share_without_any_scatter_steps_at_its_very_window() -> None:
