@@ -12,6 +12,7 @@ from loadgen.errors import UsageError
 from loadgen.history.model import Soak
 from loadgen.history.store import History
 from loadgen.scenario.model import Scenario, prices_of
+from loadgen.scenario.quantities import format_duration
 from loadgen.scenario.soak import SoakSpec, settings_of, windows_of
 from loadgen.scenario.tools import ToolsSpec
 from loadgen.soak.schedule import Plan
@@ -33,7 +34,8 @@ def soak_spec(scenario: Scenario, every_s: float | None, for_s: float | None) ->
     if not probes:
         raise UsageError("soak.probes: tools need a workload of kind tools; accepted: one of them, or other probes")
     if given["for_s"] < given["every_s"]:
-        raise UsageError(f"--for {given['for_s']:g}s is shorter than --every {given['every_s']:g}s; accepted: at least")
+        length, window = format_duration(given["for_s"]), format_duration(given["every_s"])
+        raise UsageError(f"--for {length} is shorter than --every {window}; accepted: at least one window")
     if (windows := windows_of(given["every_s"], given["for_s"])) > _MOST_WINDOWS:
         raise UsageError(f"--every and --for make {windows:,} windows; accepted: at most {_MOST_WINDOWS:,}")
     return spec.model_copy(update=given | {"probes": probes})

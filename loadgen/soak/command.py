@@ -47,13 +47,23 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]
         return seconds
 
 
+class _Scale(click.FloatRange):
+    name = "scale"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        # NaN is beyond no bound.
+        if (scale := float(super().convert(value, param, ctx))) != scale:
+            self.fail(f"{value!r}; accepted: a number from 1 to {_FASTEST:g}", param, ctx)
+        return scale
+
+
 @click.command(epilog=_HELP)
 @click.argument("scenario", default="cost_stability")
 @click.option("--every", type=_Duration(), help="Length of a window. Default: the scenario's, else 15m.")
 @click.option("--for", "duration", type=_Duration(), help="Length of the soak. Default: the scenario's, else 7d.")
 @click.option(
     "--time-scale",
-    type=click.FloatRange(1, _FASTEST),
+    type=_Scale(1, _FASTEST),
     default=1.0,
     metavar="N",
     help="Let the soak's time pass N times as fast; latencies stay real. For the simulator, which gets it too.",
