@@ -128,6 +128,12 @@ def test_maps_have_an_hour_a_row_and_a_day_a_column(text: str) -> None:
     assert [row[5] for row in trace["z"]] == [0.9] * 24
 
 
+def test_every_cost_cache_hit_and_tail_has_a_map(text: str) -> None:
+    maps = {title.removesuffix(" by hour") for title in specs_of(text) if title.endswith(" by hour")}
+    assert maps >= {f"cost.per_{of}" for of in ("request", "session", "solved_task", "1m_output_tokens")}
+    assert maps >= {"cache.hit_ratio.warm", "cache.hit_ratio.after_5m", "latency.ttft_s.p99", "latency.e2e_s.p99"}
+
+
 def test_maps_of_several_soaks_share_their_colours(drifted: Week, steady: Week) -> None:
     page = specs_of(history_page([drifted, steady]))
     ranges = [
