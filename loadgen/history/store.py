@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import msgspec
 
@@ -21,6 +22,7 @@ from loadgen.history.model import Measure, Probe, Soak
 SCHEMA: Final = 1
 # A reader that copies the file may hold it for a while; a probe is worth waiting for.
 _BUSY_S = 30.0
+_NONE: Final = "no history; accepted: a file that `loadgen soak` wrote (--history)"
 _NAMES: Final = frozenset({"soaks", "probes", "measures", "under_way"})
 _TABLES = """
 CREATE TABLE soaks (id TEXT PRIMARY KEY, began INTEGER NOT NULL, data TEXT NOT NULL);
@@ -51,18 +53,20 @@ class History:
     """An open history. A context manager. May be used from one thread at a time, any of them."""
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
-        """Opens it, and makes it where there is none. Raises UsageError where that can't be, where a newer version of
-        loadgen made it, or another program."""
+        """Opens it, and makes it where there is none; create=False: only to read it.
+
+        Raises UsageError where that can't be, where a newer version of loadgen made it, or another program.
+        """
         self.path = path
         self._claimed: dict[Path, int] = {}
         try:
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
             elif not path.is_file():
-                raise UsageError(f"{path}: no history; accepted: a file that `loadgen soak` wrote (--history)")
-            self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+                raise UsageError(f"{path}: {_NONE}")
+            self._db = _connect(path)
             try:
-                self._open()
+                self._open(create=create)
             except BaseException:
                 self._db.close()
                 raise
@@ -124,7 +128,7 @@ class History:
 
     def add(self, *probes: Probe) -> None:
         """Keep probes that have ended, all or none; on disk when this returns. One that is there is left as it is."""
-        with _Transaction(self._db):
+        with _Transaction(self._db, self.path):
             for probe in probes:
                 self._add(probe)
 
@@ -161,7 +165,7 @@ class History:
         except sqlite3.Error as error:
             raise UsageError(f"{self.path}: can't be read as a history: {error}") from error
 
-    def _open(self) -> None:
+    def _open(self, *, create: bool) -> None:
         db = self._db
         (version,) = db.execute("PRAGMA user_version").fetchone()
         # Before anything is changed: it may be another program's.
@@ -172,11 +176,15 @@ class History:
             raise UsageError(
                 f"{self.path}: a newer version of loadgen made this history (schema {version}, this one knows {SCHEMA})"
             )
+        if not create:
+            if not tables:
+                raise UsageError(f"{self.path}: {_NONE}")
+            return
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
         if version == 0:
-            with _Transaction(db):
+            with _Transaction(db, self.path):
                 # Another process may have made them since.
                 if not db.execute("PRAGMA user_version").fetchone()[0]:
                     for statement in _TABLES.strip().split(";\n"):
@@ -206,15 +214,15 @@ class History:
             db.executemany("INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
-        with _Transaction(self._db):
+        with _Transaction(self._db, self.path):
             self._db.execute(statement, values)
 
 
 class _Transaction:
     """BEGIN IMMEDIATE to COMMIT; ROLLBACK where something is raised. Turns SQLite's errors into UsageError."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db, self._path = db, path
 
     def __enter__(self) -> None:
         self._do("BEGIN IMMEDIATE")
@@ -228,13 +236,23 @@ class _Transaction:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
         if isinstance(error, sqlite3.Error):
-            raise UsageError(f"the history can't be written: {error}") from error
+            raise UsageError(f"{self._path}: the history can't be written: {error}") from error
 
     def _do(self, statement: str) -> None:
         try:
             self._db.execute(statement)
         except sqlite3.Error as error:
-            raise UsageError(f"the history can't be written: {error}") from error
+            raise UsageError(f"{self._path}: the history can't be written: {error}") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection that any thread may use, without transactions but those that are asked for."""
+    name = f"file:{quote(str(path.absolute()))}"
+    # SQLite reads a WAL by a file beside it, which it makes. Who may not write, as a user reading what a service left,
+    # can read without one: nobody writes where there is no WAL.
+    if path.is_file() and not os.access(path, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
+        name += "?immutable=1"
+    return sqlite3.connect(name, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

@@ -241,5 +241,5 @@ def _reason(outcomes: Counter[str]) -> str:
     if outcomes["failed"]:
         return f"{outcomes['failed']} probes failed"
     if outcomes["interrupted"]:
-        return "interrupted"
+        return "interrupted, and not run" if outcomes["missed"] else "interrupted"
     return "not run"

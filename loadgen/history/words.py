@@ -58,7 +58,8 @@ def change(value: float, drift: Drift, unit: str) -> str:
     if drift.scale == "relative":
         return f"{value:+.1%}"
     if unit == "ratio":
-        return f"{100 * value:+.3g} points"
+        # A bound by least squares may lie where no share does.
+        return f"{100 * min(1.0, max(-1.0, value)):+.3g} points"
     return f"{'-' if value < 0 else '+'}{figure(abs(value), drift.series, unit)}"
 
 

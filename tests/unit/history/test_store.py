@@ -1,6 +1,7 @@
 """The history keeps what it was given, whatever happens to whom it was given by."""
 
 import fcntl
+import os
 import random
 import signal
 import sqlite3
@@ -107,6 +108,27 @@ def test_a_damaged_history_is_told_where_it_is_read(tmp_path: Path) -> None:
         history._db.execute("INSERT INTO soaks VALUES ('s', 0, '{\"id\": 1}')")
         with pytest.raises(UsageError, match="can't be read"):
             history.soaks()
+
+
+def test_who_may_not_write_can_read_what_nobody_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A name that an address of SQLite's would take apart.
+    path = tmp_path / "a week?mode=memory#1.db"
+    with History(path) as history:
+        history.begin(SOAK)
+        history.add(probe(1))
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    with History(path, create=False) as history:
+        assert list(history.probes("s")) == [probe(1)]
+        assert [file.name for file in tmp_path.iterdir()] == [path.name]
+        with pytest.raises(UsageError, match="can't be written: attempt to write a readonly database"):
+            history.start("s", 2, 1.0)
+
+
+def test_reading_makes_no_history_of_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "h.db").touch()
+    with pytest.raises(UsageError, match="no history"):
+        History(tmp_path / "h.db", create=False)
+    assert (tmp_path / "h.db").stat().st_size == 0
 
 
 def test_it_is_safe_from_the_loss_of_power(tmp_path: Path) -> None:

@@ -65,6 +65,13 @@ def test_gaps_are_windows_in_which_nothing_ended_ok() -> None:
     ]
 
 
+def test_a_gap_that_a_kill_began_and_nobody_ended_tells_both() -> None:
+    killed = probe(1, known(1), outcome="interrupted")
+    assert [gap.reason for gap in week(probe(0, known(1)), killed, probe(2, known(1))).gaps] == ["interrupted"]
+    away = probe(2, known(1), outcome="missed")
+    assert [gap.reason for gap in week(killed, away, probe(3, known(1))).gaps] == ["interrupted, and not run"]
+
+
 def test_a_window_that_left_nothing_at_all_is_a_gap_too() -> None:
     assert [gap.windows for gap in week(probe(0, known(1)), probe(3, known(1))).gaps] == [2]
 
@@ -143,3 +150,8 @@ def test_a_value_that_is_not_known_is_nan_in_a_course() -> None:
 def test_a_drift_is_told_on_its_scale(scale: Scale, unit: str, told: str) -> None:
     drift = Drift("m", "step", 5.0, 4.0, 6.0, 1.0, 1.1, 0.1, -0.05, 0.2, scale, 0.01)
     assert drift_size(drift, unit) == told
+
+
+def test_a_share_moves_by_no_more_than_all_of_it() -> None:
+    drift = Drift("m", "step", 5.0, 4.0, 6.0, 0.94, 0.0, -0.94, -1.01, -0.87, "absolute", 0.01)
+    assert drift_size(drift, "ratio") == "-94 points (-100 points to -87 points)"
