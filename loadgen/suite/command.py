@@ -96,7 +96,7 @@ def _described(part: LoadedPart) -> str:
     if part.spec.soak is None:
         return describe(part.loaded)
     stated = part.loaded.scenario.soak or SoakSpec()
-    every_s, for_s = part.spec.every_s or stated.every_s, part.spec.for_s or stated.for_s
+    every_s, for_s = part.spec.windows(stated)
     windows = f"{windows_of(every_s, for_s)} windows of {format_duration(every_s)}"
     return f"{part.loaded.path}: valid\n  soak       {windows}: {', '.join(stated.probes)}"
 

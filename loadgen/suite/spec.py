@@ -18,8 +18,10 @@ from loadgen.scenario.fields import Label, PositiveSeconds, Problem, RunLabel, T
 from loadgen.scenario.loader import LoadedScenario, load_scenario
 from loadgen.scenario.overrides import Overrides
 from loadgen.scenario.problems import mistakes_of
+from loadgen.scenario.quantities import format_duration
 from loadgen.scenario.shipped import find_scenario
 from loadgen.scenario.sizes import Part, some
+from loadgen.scenario.soak import SoakSpec
 
 
 class PartSpec(Part):
@@ -53,6 +55,11 @@ class PartSpec(Part):
         named = self.scenario or self.soak
         assert named is not None
         return named
+
+    def windows(self, stated: SoakSpec) -> tuple[float, float]:
+        """Of a soak, how long a window is and how long all of them; what the part leaves open is as the scenario has
+        it."""
+        return self.every_s or stated.every_s, self.for_s or stated.for_s
 
 
 class SuiteSpec(Part):
@@ -161,4 +168,16 @@ def _loaded(part: PartSpec, suite: SuiteSpec, path: Path, overrides: Overrides, 
     # JSON is YAML, which is what a --set is read as.
     stated = [f"{way}={json.dumps(value, ensure_ascii=False)}" for way, value in {**suite.set, **part.set}.items()]
     mine = replace(overrides, sets=(*stated, *own))
-    return LoadedPart(part, ref, mine, load_scenario(ref, overrides=mine))
+    try:
+        loaded = load_scenario(ref, overrides=mine)
+    except ScenarioError as error:
+        # A mistake of a --set names a path in the part's scenario, which may be that of several parts.
+        raise ScenarioError(f"part {part.name}: {error}") from None
+    if part.soak is not None:
+        every_s, for_s = part.windows(loaded.scenario.soak or SoakSpec())
+        if for_s < every_s:
+            raise ScenarioError(
+                f"{path}: part {part.name}: for {format_duration(for_s)} is shorter than every "
+                f"{format_duration(every_s)}; accepted: at least one window"
+            )
+    return LoadedPart(part, ref, mine, loaded)

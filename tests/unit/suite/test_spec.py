@@ -58,6 +58,18 @@ def test_a_value_of_no_part_names_the_parts(tmp_path: Path, name: str) -> None:
         load_suite(path, Overrides(sets=(f"{name}=secret",)))
 
 
+def test_a_mistake_in_a_parts_scenario_names_the_part(tmp_path: Path) -> None:
+    path = write_suite(tmp_path, {"name": "one", "scenario": "small.yaml"}, {"name": "two", "scenario": "small.yaml"})
+    with pytest.raises(ScenarioError, match=r"^part two: .*load\.stages\.nosuch"):
+        load_suite(path, Overrides(sets=("two.load.stages.nosuch.rate=1",)))
+
+
+def test_a_soak_shorter_than_its_window_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    path = write_suite(tmp_path, {"name": "cost", "soak": "cost_stability", "for": "10m"})
+    with pytest.raises(ScenarioError, match="part cost: for 10m is shorter than every 15m; accepted: at least one"):
+        load_suite(path, Overrides())
+
+
 def test_a_load_for_all_parts_is_refused(tmp_path: Path) -> None:
     path = write_suite(tmp_path, {"name": "one", "scenario": "small.yaml"})
     with pytest.raises(UsageError, match="each with a load of its own"):
