@@ -24,6 +24,7 @@ from loadgen.history.words import (
     moment,
     named,
     names_of,
+    undecided,
 )
 from loadgen.outputs.html.cells import Cell, Missing, facts, table
 from loadgen.outputs.html.definitions import definitions_section
@@ -124,11 +125,8 @@ def _drifts_of(week: Week) -> Html:
             if drifts.tested
             else _badge("inconclusive", "?", "Too little was measured to tell of any drift")
         )
-    reasons: dict[str, list[str]] = {}
-    for one in drifts.undecided:
-        reasons.setdefault(one.reason, []).append(one.series)
-    open_ones: list[list[Cell]] = [[reason, ", ".join(names)] for reason, names in reasons.items()]
-    undecided = [
+    open_ones: list[list[Cell]] = [[reason, ", ".join(names)] for reason, names in undecided(drifts).items()]
+    left_open = [
         el("h3", "Undecided: neither a drift nor its absence is claimed"),
         table(["why", "measures"], open_ones, label="Undecided", words=(0, 1), stacked=True),
     ]
@@ -139,7 +137,7 @@ def _drifts_of(week: Week) -> Html:
         el("h3", "How long the cache surely kept prefixes"),
         table(["from (UTC)", "to", "lifetime", "re-checks"], kept, label="Lifetimes of the cache", words=(0, 1)),
     ]
-    return join([badge, shown, *(lifetimes if kept else []), *(undecided if open_ones else [])])
+    return join([badge, shown, *(lifetimes if kept else []), *(left_open if open_ones else [])])
 
 
 def _badge(outcome: str, mark: str, words: str) -> Html:

@@ -21,6 +21,7 @@ from loadgen.history.words import (
     named,
     names_of,
     sparkline,
+    undecided,
 )
 from loadgen.outputs.console import NOT_MEASURED
 
@@ -81,10 +82,9 @@ def _print_drifts(week: Week, console: Console) -> None:
         _say(console, f"Lifetime {when}: {lifetime(one.lifetime)}")
     if not drifts.found and drifts.tested:
         _say(console, f"No drift among {len(drifts.tested)} measures", "green")
-    if drifts.undecided:
-        first, others = drifts.undecided[0], len(drifts.undecided) - 1
-        more = f" (and of {others} more measures)" if others else ""
-        _say(console, f"Can't tell of {first.series}{more}: {first.reason}", "yellow")
+    for reason, names in undecided(drifts).items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        _say(console, f"Can't tell of {names[0]}{more}: {reason}", "yellow")
 
 
 def _courses(week: Week) -> Table:

@@ -6,7 +6,7 @@ Pure functions of a soak and its probes; the terminal, the page and the exports 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -23,6 +23,7 @@ HOUR_S: Final = 3600.0
 PRICE: Final = "cost.price.output"
 # What follows from others or from the clock: a drift of it would be told twice, or is the price list's.
 _NO_SERIES = (PRICE, "cache.lifetime_s")
+_BOUNDS: Final = "only bounds of it are known"
 _ORDER = ("cache.", "output.", "tools.", "latency.", "cost.", "errors.")
 
 
@@ -173,7 +174,12 @@ class Week:
 
 def drifts_of(courses: Iterable[Course]) -> Drifts:
     """The drifts among these measures, as one family."""
-    return judged({course.name: _series(course) for course in courses if course.name not in _NO_SERIES})
+    series = {course.name: course for course in courses if course.name not in _NO_SERIES}
+    found = judged({name: _series(course) for name, course in series.items()})
+    # Drift looks at values alone, and has never seen any of what was measured as bounds.
+    bounded = {name for name, course in series.items() if course.known and np.isnan(course.values).all()}
+    undecided = (replace(one, reason=_BOUNDS) if one.series in bounded else one for one in found.undecided)
+    return replace(found, undecided=tuple(undecided))
 
 
 def week_of(soak: Soak, probes: Iterable[Probe]) -> Week:

@@ -11,7 +11,7 @@ from loadgen.history.week import Course, Level, Week
 from loadgen.outputs.console import NOT_MEASURED, in_unit, number
 from loadgen.scenario.quantities import format_duration
 from loadgen.stats.clusters import F64
-from loadgen.stats.drift import Drift
+from loadgen.stats.drift import Drift, Drifts
 from loadgen.stats.lifetime import Lifetime
 
 GAP: Final = "·"
@@ -75,6 +75,14 @@ def drift_when(drift: Drift, start_s: float) -> str:
     if drift.kind == "trend":
         return f"from {low} to {high}"
     return f"{moment(drift.at_s)}, {days_in(drift, start_s)} ({low} to {high})"
+
+
+def undecided(drifts: Drifts) -> dict[str, list[str]]:
+    """The measures of which nothing can be said, by the reason why."""
+    found: dict[str, list[str]] = {}
+    for one in drifts.undecided:
+        found.setdefault(one.reason, []).append(one.series)
+    return found
 
 
 def days_in(drift: Drift, start_s: float) -> str:

@@ -86,6 +86,7 @@ def test_the_terminal_stays_within_100_columns_but_for_sentences(drifted: Week, 
 
 def test_costs_that_are_not_known_are_told_as_bounds(steady: Week) -> None:
     assert re.search(r"cost\.per_request .* to", printed(steady))
+    assert re.search(r"tell of cost\.per_request( and \d+ more)?: only bounds of it are known", printed(steady))
 
 
 def test_soaks_are_put_side_by_side(drifted: Week, steady: Week) -> None:

@@ -155,3 +155,8 @@ def test_a_drift_is_told_on_its_scale(scale: Scale, unit: str, told: str) -> Non
 def test_a_share_moves_by_no_more_than_all_of_it() -> None:
     drift = Drift("m", "step", 5.0, 4.0, 6.0, 0.94, 0.0, -0.94, -1.01, -0.87, "absolute", 0.01)
     assert drift_size(drift, "ratio") == "-94 points (-100 points to -87 points)"
+
+
+def test_what_is_known_by_its_bounds_is_not_said_to_be_unmeasured() -> None:
+    days = [probe(window, known(None, 1.0, 2.0)) for window in range(96)]
+    assert [(one.series, one.reason) for one in week(*days).drifts.undecided] == [("m", "only bounds of it are known")]
