@@ -19,6 +19,8 @@ Each of these names is measured by one kind of probe, and at most once a window:
     cost.per_request.warm, .after_1m, ...                 of the request that reads the cache
     cost.price.output                     the list's for a million output tokens at the output probe's time: windows in
                                           which it is above its least are peak hours
+    generator.loop_lag_s.latency, .tools  how late the soak itself was, the p99; where it is over the limit of a run's
+                                          certificate, the probe's times are null
     errors.rate.KIND                      of the requests of the probe; of the cache's probes that of `warm`
 """
 

@@ -19,6 +19,7 @@ from loadgen.history.words import (
     drift_when,
     figure,
     interval_of,
+    late,
     level,
     lifetime,
     moment,
@@ -41,6 +42,7 @@ _GROUPS: Final = (
     ("latency", "Latency", "latency."),
     ("cost", "Cost", "cost."),
     ("errors", "Errors", "errors."),
+    ("generator", "The soak itself", "generator."),
 )
 _MOST_FAILURES: Final = 100
 _SPREAD: Final = "output.tokens.mean."
@@ -62,6 +64,11 @@ DEFINITIONS: Final = (
     ),
     ("peak hours", "windows in which the price list's output tokens cost more than at their least in this soak"),
     ("bounds", "where the server does not say what was cached, a cost is known to lie between two bounds, and no more"),
+    (
+        "loop lag",
+        "how late this machine was itself while a probe took times, the p99. Over 20 ms the times of the probe are not "
+        "known, for they would be the machine's",
+    ),
     ("soak time", "under --time-scale N an hour of it passes in 1/N of an hour. Latencies are real seconds"),
 )
 
@@ -137,7 +144,8 @@ def _drifts_of(week: Week) -> Html:
         el("h3", "How long the cache surely kept prefixes"),
         table(["from (UTC)", "to", "lifetime", "re-checks"], kept, label="Lifetimes of the cache", words=(0, 1)),
     ]
-    return join([badge, shown, *(lifetimes if kept else []), *(left_open if open_ones else [])])
+    note = paragraphs([told], "told") if (told := late(week)) else None
+    return join([badge, shown, note, *(lifetimes if kept else []), *(left_open if open_ones else [])])
 
 
 def _badge(outcome: str, mark: str, words: str) -> Html:

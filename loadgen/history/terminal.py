@@ -15,6 +15,7 @@ from loadgen.history.words import (
     drift_when,
     figure,
     interval_of,
+    late,
     level,
     lifetime,
     moment,
@@ -46,8 +47,9 @@ def _print_week(week: Week, console: Console) -> None:
     told = ", ".join(f"{counts[name]} {name}" for name in ("ok", "failed", "missed", "interrupted") if counts[name])
     _say(console, f"Probes: {told or 'none yet'}", "red" if counts["failed"] else None)
     _print_gaps(week, console)
-    for note in soak.notes:
-        _say(console, f"Note: {note}", "yellow")
+    for note in (*soak.notes, late(week)):
+        if note:
+            _say(console, f"Note: {note}", "yellow")
     if week.courses:
         _print_drifts(week, console)
         _say(console, _title(week), "italic")

@@ -15,6 +15,7 @@ import numpy as np
 from loadgen.history.judged import judged, pooled
 from loadgen.history.lifetimes import Kept, kept
 from loadgen.history.model import Measure, Probe, Soak
+from loadgen.metrics.certificate import LOOP_LAG_S
 from loadgen.stats.clusters import F64
 from loadgen.stats.drift import Drift, Drifts, Series
 
@@ -23,8 +24,9 @@ HOUR_S: Final = 3600.0
 PRICE: Final = "cost.price.output"
 # What follows from others or from the clock: a drift of it would be told twice, or is the price list's.
 _NO_SERIES = (PRICE, "cache.lifetime_s")
+GENERATOR: Final = "generator."
 _BOUNDS: Final = "only bounds of it are known"
-_ORDER = ("cache.", "output.", "tools.", "latency.", "cost.", "errors.")
+_ORDER = ("cache.", "output.", "tools.", "latency.", "cost.", "errors.", GENERATOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,15 @@ class Week:
         return Counter(probe.outcome for probe in self.probes)
 
     @cached_property
+    def late_windows(self) -> int:
+        """In how many windows this machine itself was too late for any times that it took to be known."""
+        late = set()
+        for name, course in self.courses.items():
+            if name.startswith(GENERATOR):
+                late |= set(course.windows[course.values > LOOP_LAG_S].tolist())
+        return len(late)
+
+    @cached_property
     def drifts(self) -> Drifts:
         """What has changed for certain, what has not been shown to, and what nothing can be said of."""
         return drifts_of(self.courses.values())
@@ -174,7 +185,12 @@ class Week:
 
 def drifts_of(courses: Iterable[Course]) -> Drifts:
     """The drifts among these measures, as one family."""
-    series = {course.name: course for course in courses if course.name not in _NO_SERIES}
+    # How late the soak itself was tells of this machine, not of the target.
+    series = {
+        course.name: course
+        for course in courses
+        if course.name not in _NO_SERIES and not course.name.startswith(GENERATOR)
+    }
     found = judged({name: _series(course) for name, course in series.items()})
     # Drift looks at values alone, and has never seen any of what was measured as bounds.
     bounded = {name for name, course in series.items() if course.known and np.isnan(course.values).all()}

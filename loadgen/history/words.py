@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from loadgen.history.week import Course, Level, Week
+from loadgen.metrics.certificate import LOOP_LAG_S
 from loadgen.outputs.console import NOT_MEASURED, in_unit, number
 from loadgen.scenario.quantities import format_duration
 from loadgen.stats.clusters import F64
@@ -83,6 +84,14 @@ def undecided(drifts: Drifts) -> dict[str, list[str]]:
     for one in drifts.undecided:
         found.setdefault(one.reason, []).append(one.series)
     return found
+
+
+def late(week: Week) -> str | None:
+    """In how many windows times are unknown because this machine was late itself; None for none."""
+    if not (count := week.late_windows):
+        return None
+    windows, limit = f"{count} window{'' if count == 1 else 's'}", f"{1000 * LOOP_LAG_S:g} ms"
+    return f"in {windows} this machine was late itself (loop lag p99 over {limit}), and times are not known"
 
 
 def days_in(drift: Drift, start_s: float) -> str:

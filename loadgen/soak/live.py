@@ -79,7 +79,7 @@ async def _run(live: Live) -> bool:
     sender = Sender(transport, clock, scenario.request.retry)
     # What nobody scrapes is not counted either: nothing would ever take it away.
     observe = exposition.observe if live.scrapes is not None else None
-    line = Line(maker, sender, time, live.prices, observe)
+    line = Line(maker, sender, time, live.prices, clock, observe)
     prompts = Prompts(spec, load_corpus(_TEXT), soak=soak.id, seed=soak.seed)
     prober = Prober(spec, prompts, _tools(scenario, spec), soak.seed)
     progress = Progress(soak, live.say)

@@ -17,7 +17,9 @@ from loadgen.soak.figures import (
     quantile_of,
     share_of,
     spread_of,
+    unknown,
 )
+from loadgen.soak.lag import LoopLag
 from loadgen.soak.prompts import Prompts
 from loadgen.soak.sending import Asked, Asking, NotMeasuredError
 from loadgen.workloads.base import ScoredSession, Session, Workload
@@ -91,8 +93,9 @@ class Prober:
 
     async def _latency(self, window: int, asking: Asking) -> Measures:
         """One request after another: what a user alone would wait."""
-        for place in range(self.spec.latency.requests):
-            await asking.ask(self.prompts.latency(window, place))
+        with LoopLag(asking.line.clock) as lag:
+            for place in range(self.spec.latency.requests):
+                await asking.ask(self.prompts.latency(window, place))
         answered = _answered(asking)
         measures: Measures = {}
         for metric, values in (
@@ -102,12 +105,13 @@ class Prober:
             for name, q in _TAILS:
                 measures[f"latency.{metric}.{name}"] = quantile_of(values, q, "s")
         measures["latency.tpot_s.p50"] = quantile_of(known(one.tpot_s for one in answered), 0.5, "s")
-        return measures
+        return _unless_late(measures, "latency", lag, asking)
 
     async def _tools(self, window: int, asking: Asking) -> Measures:
         """Tasks for an agent, the first question of each also asked without tools."""
         assert self.tools is not None
-        sessions = [await self._session(number, window, asking) for number in range(self.spec.tools.sessions)]
+        with LoopLag(asking.line.clock) as lag:
+            sessions = [await self._session(number, window, asking) for number in range(self.spec.tools.sessions)]
         _answered(asking)
         whole = [session for session in sessions if session.whole]
         pairs = [session.pair for session in sessions if session.pair is not None]
@@ -127,7 +131,7 @@ class Prober:
             measures["cost.per_session"] = cost_per(costs, len(whole), currency, len(whole))
             costs = [one.cost for session in judged for one in session.asked]
             measures["cost.per_solved_task"] = cost_per(costs, solved, currency, solved)
-        return measures
+        return _unless_late(measures, "tools", lag, asking)
 
     async def _session(self, number: int, window: int, asking: Asking) -> "_Agent":
         assert self.tools is not None
@@ -192,6 +196,16 @@ def _answered(asking: Asking) -> list[Asked]:
         failed = len(asking.asked) - len(answered)
         raise NotMeasuredError(f"{failed} of {len(asking.asked)} requests failed, first {asking.error}")
     return answered
+
+
+def _unless_late(measures: Measures, kind: str, lag: LoopLag, asking: Asking) -> Measures:
+    """All of them and how late this machine was; where that is too much, times are unknown and the rest is as it is."""
+    asking.late = lag.too_much
+    kept = {
+        name: unknown(one.unit) if asking.late is not None and one.unit == "s" else one
+        for name, one in measures.items()
+    }
+    return {**kept, f"generator.loop_lag_s.{kind}": exactly(lag.p99_s, lag.n, "s")}
 
 
 def _cost(name: str, one: Asked, asking: Asking) -> Measures:

@@ -186,7 +186,7 @@ class SoakRunner:
             outcome, why = "failed", error
         # Of the cache's probes the first stands for all: the others are a request or two.
         errors = {} if due.name.startswith(("plant_", "after_")) else errors_of(due.kind, asking.asked)
-        told = asking.error if why is None else str(why)
+        told = asking.error or asking.late if why is None else str(why)
         return outcome, told, measures | errors | self._lifetime(due, measures)
 
     async def _is_planted(self, due: Due) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from loadgen.client.reply import Reply
 from loadgen.engine.attempts import Sender
+from loadgen.engine.clock import Clock
 from loadgen.engine.turns import TurnMaker, measure
 from loadgen.metrics.cost import CostRange, cost_of
 from loadgen.metrics.recorder import time_per_output_token_ns
@@ -64,12 +65,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Line:
-    """How requests get to the target. observe: gets the measurement of each, where anybody wants it."""
+    """How requests get to the target. observe: gets the measurement of each, where anybody wants it. clock: the
+    loop's."""
 
     maker: TurnMaker
     sender: Sender
     time: SoakTime
     prices: ModelPrices | None
+    clock: Clock
     observe: Callable[[TurnMeasurement], None] | None = None
 
     @property
@@ -136,12 +139,13 @@ class Line:
 
 @dataclass
 class Asking:
-    """The requests of one probe, in the order in which they were sent."""
+    """The requests of one probe, in the order in which they were sent. late: why times of it are not known."""
 
     line: Line
     probe: str
     session: str
     asked: list[Asked] = field(default_factory=list)
+    late: str | None = None
 
     async def ask(self, turn: Turn) -> Asked:
         """Send one more. Raises TargetLostError where there is no connection, or no answer any more."""

@@ -1,6 +1,7 @@
 """Soaks against a live target: drifts are seen, what is killed goes on, what fails is told, the hour has its price."""
 
 import asyncio
+import math
 import os
 import signal
 import sqlite3
@@ -97,10 +98,13 @@ def test_injected_drifts_are_seen_in_what_is_measured(tmp_path: Path) -> None:
     assert 1.5 < lengths[5] / lengths[0] < 2.7
 
 
-def test_everything_is_measured_priced_and_scraped(tmp_path: Path) -> None:
+def test_everything_is_measured_priced_and_scraped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # However busy the machine.
+    monkeypatch.setattr("loadgen.soak.lag.LOOP_LAG_S", math.inf)
     server = ScrapeServer("127.0.0.1", 0)
     with closing(server), SimulatorProcess(more=["--natural-lengths"]) as target:
-        soak, probes = soak_of(scenario_of(), target.url, tmp_path / "h.db", 2, scrapes=server)
+        scenario = scenario_of("soak.latency.requests=20", "soak.latency.output_tokens=16", "soak.tools.sessions=4")
+        soak, probes = soak_of(scenario, target.url, tmp_path / "h.db", 2, scrapes=server)
         with urllib.request.urlopen(server.url) as page:
             text = page.read().decode()
     measured = {name for probe in probes for name, measure in probe.measures.items() if measure.value is not None}
@@ -108,14 +112,33 @@ def test_everything_is_measured_priced_and_scraped(tmp_path: Path) -> None:
         *("tools.overhead_s", "tools.overhead_tokens", "tools.malformed_rate", "tools.solved_rate"),
         *("latency.ttft_s.p50", "latency.e2e_s.p50", "latency.tpot_s.p50", "errors.rate.latency"),
         *("cost.per_request", "cost.per_session", "cost.per_solved_task", "cost.per_1m_output_tokens"),
+        *("generator.loop_lag_s.latency", "generator.loop_lag_s.tools"),
     }
-    # Two requests have no p99.
+    # Twenty requests have no p99.
     assert series(probes, "latency.ttft_s.p99")[0].value is None
     assert series(probes, "tools.overhead_tokens")[0].value > 100  # type: ignore[operator]
     inside = f'run_id="{soak.id}",scenario="cost-stability",model="simulated-model"'
     assert f'loadgen_soak_probes_total{{{inside},probe="warm",outcome="ok"}}' in text
     assert f'loadgen_requests_total{{run_id="{soak.id}",scenario="cost-stability",workload="latency"' in text
     assert 'measure="tools.overhead_tokens",unit="tokens"' in text
+
+
+def test_times_are_not_known_where_this_machine_was_late_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Any machine is later than this.
+    monkeypatch.setattr("loadgen.soak.lag.LOOP_LAG_S", -1.0)
+    with SimulatorProcess() as target:
+        sizes = ("soak.latency.requests=20", "soak.latency.output_tokens=16", "soak.tools.sessions=4")
+        _, probes = soak_of(scenario_of("soak.probes=[tools, latency]", *sizes), target.url, tmp_path / "h.db", 1)
+    assert [probe.outcome for probe in probes] == ["ok", "ok"]
+    assert all(probe.error is not None and probe.error.startswith("this machine was late itself") for probe in probes)
+    times = [
+        name for probe in probes for name, one in probe.measures.items() if one.unit == "s" and one.value is not None
+    ]
+    assert sorted(times) == ["generator.loop_lag_s.latency", "generator.loop_lag_s.tools"]
+    assert series(probes, "tools.overhead_tokens")[0].value is not None
+    assert series(probes, "errors.rate.latency")[0].value == 0.0
 
 
 def test_unknown_cached_tokens_make_no_hits_and_no_exact_costs(tmp_path: Path) -> None:
@@ -203,7 +226,7 @@ def test_a_request_costs_what_the_hour_of_the_soak_says(hour: int, cost: float) 
     async def priced() -> float | None:
         clock = Clock(asyncio.get_running_loop())
         now_s = datetime(2026, 11, 24, hour, 30, tzinfo=UTC).timestamp()
-        line = Line(None, None, At(clock, now_s), prices)  # type: ignore[arg-type]
+        line = Line(None, None, At(clock, now_s), prices, clock)  # type: ignore[arg-type]
         clock.close()
         found = line.priced(reply)
         return None if found is None else found.exact

@@ -8,7 +8,7 @@ import pytest
 
 from loadgen.history.model import Measure, Probe
 from loadgen.history.week import Level, Week, week_of
-from loadgen.history.words import drift_size, figure, level, sparkline
+from loadgen.history.words import drift_size, figure, late, level, sparkline
 from loadgen.stats.drift import Drift, Scale
 from tests.support.histories import MONDAY_S, Story, a_soak, a_week
 
@@ -160,3 +160,16 @@ def test_a_share_moves_by_no_more_than_all_of_it() -> None:
 def test_what_is_known_by_its_bounds_is_not_said_to_be_unmeasured() -> None:
     days = [probe(window, known(None, 1.0, 2.0)) for window in range(96)]
     assert [(one.series, one.reason) for one in week(*days).drifts.undecided] == [("m", "only bounds of it are known")]
+
+
+def test_how_late_the_soak_was_itself_is_told_and_is_no_drift() -> None:
+    def lag(window: int, value: float) -> Probe:
+        named = {"generator.loop_lag_s.latency": known(value)}
+        return msgspec.structs.replace(probe(window, known(1.0)), measures=named)
+
+    found = week(lag(0, 0.001), lag(1, 0.03), lag(2, 0.02))
+    assert found.late_windows == 1
+    assert late(found) == "in 1 window this machine was late itself (loop lag p99 over 20 ms), and times are not known"
+    assert late(week(lag(0, 0.001))) is None
+    assert all(not name.startswith("generator.") for name in found.drifts.tested)
+    assert all(not one.series.startswith("generator.") for one in found.drifts.undecided)
