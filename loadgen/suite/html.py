@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from loadgen.history.words import level
+from loadgen.history.words import late, level
 from loadgen.outputs.console import duration
 from loadgen.outputs.html.cells import Cell, facts, table
 from loadgen.outputs.html.definitions import definitions_section
@@ -119,7 +119,8 @@ def _measured(result: Result) -> Html:
         unknown = ", ".join(name for name, (found, _) in levels.items() if not found.windows)
         shown = table(["measure", "median", "windows"], rows, label=f"Measures of {result.part.name}")
         left_out = el("p", f"Not known, or too few requests a window: {unknown}.", class_="notes") if unknown else None
-        return join([shown, left_out, paragraphs(week.soak.notes, "told")])
+        notes = [note for note in (*week.soak.notes, late(week)) if note]
+        return join([shown, left_out, paragraphs(notes, "told")])
     return el("p", "It left nothing to show.", class_="notes")
 
 
