@@ -44,8 +44,7 @@ def _trial(channel: socket.socket) -> str | None:
     channel.settimeout(_TRIAL_S)
     place = place_here(isolated=True)
     try:
-        assert isinstance(_TRIAL.tree, dict)
-        channel.sendall(place.order(_TRIAL, _TRIAL.tree))
+        channel.sendall(place.order(_TRIAL))
         outcome = outcome_of(*unpack(exactly(channel.recv)), queued_s=0.0)
     except (OSError, EOFError) as error:
         return str(error) or "the sandbox ended at its start"

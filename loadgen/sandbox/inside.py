@@ -9,17 +9,16 @@ import fcntl
 import os
 import resource
 import signal
-import stat
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from loadgen.sandbox import privileges, root, syscalls
 from loadgen.sandbox.frames import exactly, pack, unpack
-from loadgen.sandbox.globs import is_inside, matches
+from loadgen.sandbox.globs import is_inside
 from loadgen.sandbox.pipes import FLOOD, Pipes
+from loadgen.sandbox.priority import put_session_back
 from loadgen.sandbox.watch import Watch
 
 if TYPE_CHECKING:
@@ -49,14 +48,14 @@ def main(descriptor: int) -> None:
     try:
         if not order["isolated"]:
             shelter = _new_shelter()
-        answer, files = _serve(order, blobs, shelter)
+        answer, texts = _serve(order, blobs, shelter)
     except OSError as error:
-        answer, files = {"problem": str(error)}, []
+        answer, texts = {"problem": str(error)}, []
     finally:
         if shelter is not None:
             shelter.remove()
     with contextlib.suppress(OSError):
-        message = memoryview(pack(answer, files))
+        message = memoryview(pack(answer, texts))
         while message:
             message = message[os.write(channel, message) :]
 
@@ -85,11 +84,7 @@ def _serve(order: dict[str, Any], blobs: list[bytes], shelter: "Shelter | None")
     answer = run.to_the_end()
     if "problem" in answer:
         return answer, []
-    found = dict(_collect(order["collect"]))
-    return (
-        answer | {"files": list(found)},
-        [run.pipes.output.text, run.pipes.report.text, *found.values()],
-    )
+    return answer, [run.pipes.output.text, run.pipes.report.text]
 
 
 def _lay_out(tree: dict[str, bytes], owner: int | None) -> None:
@@ -221,7 +216,11 @@ class _Run:
     def _become_command(self, problems: int) -> NoReturn:
         """In the child: give everything up and execute the command. What goes wrong is written to `problems`."""
         try:
-            os.setsid()
+            if self._shelter is not None:
+                os.setsid()  # by which it is ended
+                put_session_back()
+            # The keeper ignores it, which would be inherited.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             stdin, output, report = self.pipes.ends
             os.dup2(stdin, 0)
             os.dup2(output, 1)
@@ -241,17 +240,3 @@ class _Run:
         except BaseException as error:
             os.write(problems, str(error).encode()[:4096] or b"unknown")
         os._exit(127)
-
-
-def _collect(patterns: list[str]) -> Iterator[tuple[str, bytes]]:
-    """The regular files of the working directory that the patterns mean. Nothing runs any more that could move them."""
-    if not patterns:
-        return
-    for folder, _, names in os.walk("."):
-        for name in names:
-            path = os.path.normpath(os.path.join(folder, name))
-            if not matches(path, patterns) or not stat.S_ISREG(os.lstat(path).st_mode):
-                continue
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-            with open(descriptor, "rb") as file:
-                yield path, file.read()

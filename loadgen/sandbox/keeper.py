@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import msgspec
 
@@ -29,8 +28,6 @@ from loadgen.sandbox.model import Job, Outcome
 # nothing for this long after the limit, the keeper ends it.
 _PATIENCE_S = 10.0
 _NICENESS = 10
-# A copy of a repository brings no compiled files of another interpreter, and no history.
-_LEFT_OUT = frozenset({"__pycache__", ".git"})
 
 
 class Keeper:
@@ -57,33 +54,32 @@ class Keeper:
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def _take(self, ask: Ask, writer: asyncio.StreamWriter) -> None:
-        if not ask.command:
+        if ask.job is None:
             if (task := self._tasks.get(ask.number)) is not None:
                 task.cancel()
             return
-        task = asyncio.get_running_loop().create_task(self._answer(ask, writer))
+        task = asyncio.get_running_loop().create_task(self._answer(ask.number, ask.job, writer))
         self._tasks[ask.number] = task
         task.add_done_callback(lambda _: self._tasks.pop(ask.number, None))
 
-    async def _answer(self, ask: Ask, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, number: int, job: Job, writer: asyncio.StreamWriter) -> None:
         came_s = time.monotonic()
         async with self._free:
             queued_s = time.monotonic() - came_s
             try:
-                answer = Answer(ask.number, await self._run(ask.job, queued_s))
+                answer = Answer(number, await self._run(job, queued_s))
             except (OSError, EOFError, ValueError) as error:
-                answer = Answer(ask.number, problem=str(error) or "the sandbox ended without a word")
+                answer = Answer(number, problem=str(error) or "the sandbox ended without a word")
         with contextlib.suppress(ConnectionError):
             writer.write(frame(answer))
             await writer.drain()
 
     async def _run(self, job: Job, queued_s: float) -> Outcome:
-        tree = read_tree(job.tree, job.limits.disk_bytes) if isinstance(job.tree, Path) else job.tree
         process, channel = self._place.start(tied=True)
         try:
             reader, writer = await asyncio.open_unix_connection(sock=channel)
             try:
-                writer.write(self._place.order(job, tree))
+                writer.write(self._place.order(job))
                 async with asyncio.timeout(job.limits.wall_s + _PATIENCE_S):
                     header, blobs = await _answer_of(reader)
             finally:
@@ -119,28 +115,6 @@ async def _ended(process: "subprocess.Popen[bytes]", *, isolated: bool) -> None:
             loop.remove_reader(descriptor)
             os.close(descriptor)
     process.wait()
-
-
-def read_tree(folder: Path, most_bytes: int) -> dict[str, bytes]:
-    """The regular files below a folder, by relative posix path; links are left out, for they may lead anywhere.
-
-    Raises OSError for what can't be read, and for more bytes than that.
-    """
-    tree: dict[str, bytes] = {}
-    left = most_bytes
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(set(folders) - _LEFT_OUT)
-        for name in sorted(names):
-            path = Path(parent, name)
-            if path.is_symlink() or not path.is_file():
-                continue
-            left -= path.stat().st_size
-            if left < 0:
-                raise OSError(f"{folder} holds more than {most_bytes} bytes")
-            tree[path.relative_to(folder).as_posix()] = path.read_bytes()
-    if not tree:
-        raise OSError(f"{folder}: no files in it")
-    return tree
 
 
 def main(arguments: list[str]) -> None:

@@ -18,6 +18,7 @@ from msgspec import Struct
 from loadgen.sandbox import syscalls
 from loadgen.sandbox.frames import Header, pack
 from loadgen.sandbox.model import PYTHON, Job, Outcome
+from loadgen.sandbox.priority import stand_back
 
 _SYSTEM = ("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64")
 # User ids that no account has: each sandbox that root starts gets one of its own, so that the kernel counts its
@@ -64,7 +65,7 @@ class Place(Struct, frozen=True):
             theirs.close()
         return process, ours
 
-    def order(self, job: Job, tree: dict[str, bytes]) -> bytes:
+    def order(self, job: Job) -> bytes:
         """What the first process is told."""
         first, *words = job.command
         user = None
@@ -74,15 +75,14 @@ class Place(Struct, frozen=True):
             "isolated": self.isolated,
             "command": [self.python if first == PYTHON else first, *words],
             "limits": {name: getattr(job.limits, name) for name in job.limits.__struct_fields__},
-            "collect": job.collect,
             "report": job.report,
             "user": user,
             "shown": self.shown,
             "covered": self.covered,
-            "tree": list(tree),
+            "tree": list(job.tree),
             "aside": list(job.aside),
         }
-        return pack(header, [job.stdin, *tree.values(), *job.aside.values()])
+        return pack(header, [job.stdin, *job.tree.values(), *job.aside.values()])
 
     def _namespaces(self) -> tuple[str, ...]:
         """The command that starts another in namespaces of its own."""
@@ -114,7 +114,7 @@ def outcome_of(answer: Header, blobs: list[bytes], queued_s: float) -> Outcome:
     """A first process's answer as an outcome. Raises OSError for a job that could not be started."""
     if "problem" in answer:
         raise OSError(str(answer["problem"]))
-    output, report, *files = blobs
+    output, report = blobs
     killed_for: str | None = answer["killed_for"]
     return Outcome(
         exit_code=answer["exit_code"],
@@ -127,7 +127,6 @@ def outcome_of(answer: Header, blobs: list[bytes], queued_s: float) -> Outcome:
         queued_s=queued_s,
         waited_s=answer["waited_s"],
         own_cpu_s=answer["own_cpu_s"],
-        files=dict(zip(answer["files"], files, strict=True)),
         report=report,
     )
 
@@ -164,15 +163,4 @@ def _begin(parent: int) -> None:
     syscalls.die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    _stand_back()
-
-
-def _stand_back() -> None:
-    """Only processors that nobody else wants: whoever sends and stamps turns is woken before this, at once.
-
-    Nice 19 would not do: such a process still keeps a processor for its slice of some milliseconds.
-    """
-    if hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    else:
-        os.nice(19)
+    stand_back()

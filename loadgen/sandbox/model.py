@@ -1,7 +1,5 @@
 """What is asked of a sandbox, and what comes of it. Used by the worker and by the keeper; knows of nothing else."""
 
-from pathlib import Path
-
 from msgspec import Struct
 
 MIB = 1024 * 1024
@@ -30,17 +28,15 @@ class Limits(Struct, frozen=True):
 class Job(Struct, frozen=True):
     """A command and the tree that it runs in.
 
-    tree: a folder, read by the keeper (symbolic links in it are left out), or the files by relative posix path.
+    tree: the files by relative posix path.
     command: its first word is PYTHON or a program's path. It runs in the tree's root.
-    collect: globs (see loadgen.sandbox.globs) of the files to bring back from the tree afterwards.
     aside: files that the command may read and not write, outside the tree: `name` lies at `ASIDE/name`.
     stdin: what the command reads there. report: whether descriptor 3 is open for it to write a report to.
     """
 
-    tree: Path | dict[str, bytes]
+    tree: dict[str, bytes]
     command: tuple[str, ...]
     limits: Limits = Limits()
-    collect: tuple[str, ...] = ()
     aside: dict[str, bytes] = {}
     stdin: bytes = b""
     report: bool = False
@@ -61,7 +57,6 @@ class Outcome(Struct, frozen=True):
     cpu_s: all processes together; None where it could not be read. queued_s: how long it waited for its turn.
     waited_s: how long its processes stood ready to run and had no processor; None where the system does not tell.
     own_cpu_s: what the sandbox itself took, to be built and to watch.
-    files: what `collect` named, by path; only regular files, links are not followed.
     report: what came through descriptor 3.
     """
 
@@ -75,7 +70,6 @@ class Outcome(Struct, frozen=True):
     queued_s: float
     waited_s: float | None = None
     own_cpu_s: float = 0.0
-    files: dict[str, bytes] = {}
     report: bytes = b""
 
     @property

@@ -9,7 +9,7 @@ import resource
 from collections.abc import Mapping
 from typing import Any
 
-from loadgen.sandbox import syscalls
+from loadgen.sandbox import seccomp, syscalls
 
 # Whom the command takes itself for.
 INNER_USER = 1000
@@ -55,6 +55,7 @@ def become_nobody(proc: int, user: int | None) -> None:
         with contextlib.suppress(OSError):
             _write(proc, "sys/user/max_user_namespaces", "0")
     syscalls.drop_capabilities()
+    seccomp.install()
 
 
 def _set(which: int, value: int) -> None:

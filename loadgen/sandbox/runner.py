@@ -2,12 +2,14 @@
 of ours, and runs as `python -I -S -B /aside/runner.py` with the tree as its working directory.
 
 Standard input: one JSON line {"token", "tests": [ids] or null for all}. It is read, and closed, before any code of the
-tree is imported. Results go to descriptor 3, one JSON line each {"token", "test", "result"}; text for people goes to
-standard error. The tree comes last on the path, so nothing in it stands in for the standard library. A test that ends
-with unittest or a builtin other than it was before the tree's code was imported is an error, whatever it says.
+tree is imported. Results go to descriptor 3, a line each: the token, the result, the test's id in hexadecimal. Text for
+people goes to standard error. The tree comes last on the path, so nothing in it stands in for the standard library. A
+test that ends with unittest, a builtin or this runner other than it was before the tree's code was imported is an
+error, whatever it says; and what writes the results is not looked up where that code could put something else.
 """
 
 import builtins
+import contextlib
 import json
 import os
 import sys
@@ -19,7 +21,7 @@ import unittest.result
 import unittest.runner
 import unittest.suite
 from collections.abc import Iterator
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 _REPORT = 3
@@ -93,8 +95,8 @@ class Seal:
 
 
 def _parts() -> "Iterator[tuple[Any, str, Any, Any]]":
-    """Each function of unittest and each builtin: its owner, its name, itself and its code."""
-    owners: list[Any] = [builtins]
+    """Each function of unittest and of ours, and each builtin: its owner, its name, itself and its code."""
+    owners: list[Any] = [builtins, Reporting, Seal]
     for module in (unittest.case, unittest.loader, unittest.result, unittest.runner, unittest.suite):
         owners += [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
         owners.append(module)
@@ -111,14 +113,15 @@ def main() -> None:
         wanted = json.loads(stdin.readline())
     os.open(os.devnull, os.O_RDONLY)  # takes the place of standard input
     os.set_inheritable(_REPORT, False)
-    token = wanted["token"]
+    token, write = wanted["token"], os.write
+    # No name leads from here on to what tells the results.
+    sys.modules["__main__"] = ModuleType("__main__")
 
     told: set[str] = set()
 
     def tell(test: str, result: str) -> None:
         told.add(test)
-        line = json.dumps({"token": token, "test": test, "result": result}) + "\n"
-        os.write(_REPORT, line.encode())
+        write(_REPORT, f"{token} {result} {test.encode().hex()}\n".encode())
 
     seal = Seal()
     sys.path.append(os.getcwd())
@@ -128,7 +131,9 @@ def main() -> None:
     for test in wanted["tests"] or ():
         if test not in told and any(test == name or test.startswith(f"{name}.") for name in broken):
             tell(test, "error")
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the code may have closed it, or put anything in its place
+            stream.flush()
     # Threads that the tests left behind don't keep it from ending.
     os._exit(0 if ran.wasSuccessful() and ran.testsRun else 1)
 

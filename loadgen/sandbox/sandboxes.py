@@ -12,7 +12,7 @@ import msgspec
 
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.sandbox.availability import available
-from loadgen.sandbox.channel import LENGTH_BYTES, Answer, Ask, ask, frame, length_of
+from loadgen.sandbox.channel import LENGTH_BYTES, Answer, Ask, frame, length_of
 from loadgen.sandbox.model import Job, Outcome, Usage
 
 # It has nothing to do any more, and nobody is timed when the sandboxes are closed.
@@ -87,7 +87,7 @@ class Sandboxes:
         line = await self._connect()
         self._number += 1
         number = self._number
-        answer = await line.ask(number, ask(number, job))
+        answer = await line.ask(number, frame(Ask(number, job)))
         if answer.outcome is None:
             raise SandboxError(f"a sandbox could not run its job: {answer.problem}")
         outcome, used = answer.outcome, self._usage

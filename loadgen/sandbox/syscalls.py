@@ -83,17 +83,17 @@ def new_user_namespace() -> None:
 
 def die_with_parent(number: int) -> None:
     """Have the kernel send us this signal when the thread that started us is gone."""
-    _prctl(_PR_SET_PDEATHSIG, number)
+    prctl(_PR_SET_PDEATHSIG, number)
 
 
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent ends."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def stay_inspectable() -> None:
     """Keep /proc/self our own after a change of user, so that the maps of a user namespace can be written."""
-    _prctl(_PR_SET_DUMPABLE, 1)
+    prctl(_PR_SET_DUMPABLE, 1)
 
 
 def drop_capabilities() -> None:
@@ -101,7 +101,7 @@ def drop_capabilities() -> None:
     for capability in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) != 0:
             break  # the first one that this kernel does not have
-    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     _check(
         _libc.capset((ctypes.c_uint32 * 2)(_CAP_VERSION_3, 0), (ctypes.c_uint32 * 6)()),
         "capset",
@@ -111,12 +111,13 @@ def drop_capabilities() -> None:
 
 def no_new_privileges() -> None:
     """Nothing executed from here on gains privileges."""
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def _prctl(option: int, value: int) -> None:
+def prctl(option: int, value: int, third: int = 0) -> None:
+    """prctl(2)."""
     unused = ctypes.c_ulong(0)
-    _check(_libc.prctl(option, ctypes.c_ulong(value), unused, unused, unused), f"prctl {option}")
+    _check(_libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(third), unused, unused), f"prctl {option}")
 
 
 def _check(result: int, what: str) -> None:

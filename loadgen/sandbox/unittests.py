@@ -7,7 +7,7 @@ that looks for the token in its interpreter's memory can find it (docs/sandbox.m
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ from loadgen.sandbox.model import ASIDE, PYTHON, Job, Limits, Outcome
 # error: its module or class could not be set up, among others. missing: it was not run to its end: there is no such
 # test, it was skipped, or the process ended before.
 Result = Literal["passed", "failed", "error", "missing"]
-_RESULTS = ("passed", "failed", "error", "missing")
+_RESULTS: Mapping[bytes, Result] = {b"passed": "passed", b"failed": "failed", b"error": "error", b"missing": "missing"}
 _RUNNER = "runner.py"
 _COMMAND = (PYTHON, "-I", "-S", "-B", f"{ASIDE}/{_RUNNER}")
 
@@ -59,7 +59,7 @@ class UnitTestJob(Struct, frozen=True):
         return RanTests(results, outcome.output.decode(errors="replace"), outcome)
 
 
-def run_tests(tree: Path | dict[str, bytes], tests: Sequence[str] | None, limits: Limits) -> UnitTestJob:
+def run_tests(tree: dict[str, bytes], tests: Sequence[str] | None, limits: Limits) -> UnitTestJob:
     """The job that runs these tests of a tree (`tests.test_x.Class.test_y`), or all of them (None).
 
     Usage: `test_job = run_tests(tree, ids, limits)`, then `test_job.read(await sandboxes.run(test_job.job))`.
@@ -86,16 +86,19 @@ def _reported(report: bytes, token: str) -> dict[str, list[Result]]:
     """Results by test, of the lines that carry the token; others may be anybody's."""
     found: dict[str, list[Result]] = {}
     for line in report.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
+        words = line.split(b" ")
+        if len(words) != 3 or not secrets.compare_digest(words[0], token.encode()):
             continue
-        if not isinstance(entry, dict) or not secrets.compare_digest(str(entry.get("token")).encode(), token.encode()):
-            continue
-        test, result = entry.get("test"), entry.get("result")
-        if isinstance(test, str) and result in _RESULTS:
-            found.setdefault(test, []).append(result)
+        if (result := _RESULTS.get(words[1])) is not None:
+            found.setdefault(_test_of(words[2]), []).append(result)
     return found
+
+
+def _test_of(word: bytes) -> str:
+    try:
+        return bytes.fromhex(word.decode()).decode()
+    except ValueError:
+        return ""
 
 
 def _one(results: list[Result]) -> Result:

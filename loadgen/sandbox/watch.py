@@ -3,9 +3,12 @@
 import os
 from typing import NamedTuple
 
+from loadgen.sandbox.priority import put_session_back
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
-# Of /proc/PID/stat, counted after the name in brackets: utime, stime, cutime, cstime, threads, resident pages.
+# Of /proc/PID/stat, counted after the name in brackets: session, utime, stime, cutime, cstime, threads, resident pages.
+_SESSION = 3
 _TIMES = slice(11, 15)
 _THREADS, _RESIDENT = 17, 21
 
@@ -19,11 +22,15 @@ class Usage(NamedTuple):
 
 
 class Watch:
-    """Looks at all processes but the one that looks. Keeps what each had waited for a processor when last seen."""
+    """Looks at all processes but the one that looks. Keeps what each had waited for a processor when last seen.
+
+    A session that one of them has made is put behind all others, where its maker is already (priority.py).
+    """
 
     def __init__(self) -> None:
         self._me = os.getpid()
         self._waited_ns: dict[str, int] = {}
+        self._put_back: set[bytes] = set()
 
     @property
     def waited_s(self) -> float | None:
@@ -44,6 +51,8 @@ class Watch:
             memory += int(fields[_RESIDENT]) * _PAGE
             cpu += sum(map(int, fields[_TIMES])) / _TICKS
             self._note_waiting(name)
+            if fields[_SESSION] not in self._put_back and put_session_back(name):
+                self._put_back.add(fields[_SESSION])
         return Usage(processes, memory, cpu)
 
     def _note_waiting(self, name: str) -> None:

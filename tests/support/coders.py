@@ -119,16 +119,12 @@ class Oracle:
     async def run(self, job: Job) -> Outcome:
         """See Sandboxes."""
         self.runs += 1
-        assert isinstance(job.tree, dict)
         told = json.loads(job.stdin)
         task, solved = self._task(job.tree)
         said = task.said
         tests = told["tests"] or [*said.must_pass, *said.must_stay]
         red = set() if solved else {*said.must_pass, *said.hidden}
-        lines = [
-            json.dumps({"token": told["token"], "test": test, "result": "failed" if test in red else "passed"})
-            for test in tests
-        ]
+        lines = [f"{told['token']} {'failed' if test in red else 'passed'} {test.encode().hex()}" for test in tests]
         return Outcome(
             0, b"what unittest says", False, False, None, 0.1, 0.1, 0.0, 0.0, report="\n".join(lines).encode()
         )

@@ -97,12 +97,13 @@ def test_only_results_with_the_runs_own_token_count_and_each_once() -> None:
     asked = run_tests({"a.py": b""}, ["t.A.one", "t.A.twice", "t.A.forged", "t.A.never"], Limits())
     token = json.loads(asked.job.stdin)["token"]
 
-    def line(test: str, result: str, token: object = token) -> bytes:
-        return json.dumps({"token": token, "test": test, "result": result}).encode()
+    def line(test: str, result: str, token: str = token) -> bytes:
+        return f"{token} {result} {test.encode().hex()}".encode()
 
     lines = [
         *(line("t.A.one", "passed"), line("t.A.twice", "failed"), line("t.A.twice", "passed")),
-        *(line("t.A.forged", "passed", "guessed"), line("t.A.forged", "passed", None), b"\xff{", b"[1]", b"7"),
+        *(line("t.A.forged", "passed", "guessed"), line("t.A.forged", "passed", ""), b"\xff{", b"7"),
+        *(f"{token} passed odd".encode(), f"{token} passed".encode(), f"{token} \xff ff".encode()),
         *(line("t.A.unasked", "passed"), line("t.A.never", "splendid")),
     ]
     ran = asked.read(_outcome(report=b"\n".join(lines)))
