@@ -27,10 +27,10 @@ DATES = Family(
         "plain": Words(
             "A parcel is on its way.",
             {
-                "posted": "It was posted on {date}.",
-                "travels": "It travels for exactly {weeks} weeks.",
-                "held": "On top of that, customs hold it for exactly {days} days.",
-                "letter": "A letter that announces it arrives {before} days before the parcel does.",
+                "posted": "The parcel was posted on {date}.",
+                "travels": "The parcel travels for exactly {weeks} weeks.",
+                "held": "On top of its travels, customs hold the parcel for exactly {days} days.",
+                "letter": "A letter that announces the parcel arrives {before} days before the parcel does.",
             },
             "On which date does the letter arrive?",
         ),
@@ -86,7 +86,7 @@ DATES = Family(
             "¿En qué fecha llega la carta?",
         ),
     },
-    ("The parcel weighs 3 kilograms.", "The postage came to 17 coins.", "Another parcel was sent 5 days later."),
+    ("The parcel weighs 3 kilograms.", "The postage came to 17 coins.", "The post office has 5 counters."),
 )
 
 

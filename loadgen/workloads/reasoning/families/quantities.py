@@ -103,9 +103,10 @@ SURVEY = Family(
             "People were asked what they drink.",
             {
                 "people": "{people} people were asked.",
-                "tea": "{share} percent of them drink tea.",
-                "coffee": "{share} percent of them drink coffee.",
-                "both": "{share} percent of them drink tea as well as coffee, and are counted with each of the two.",
+                "tea": "{share} percent of those asked drink tea.",
+                "coffee": "{share} percent of those asked drink coffee.",
+                "both": "{share} percent of those asked drink tea as well as coffee, and are counted with each of "
+                "the two.",
                 "water": "Of those who drink neither tea nor coffee, {count} drink water.",
             },
             "How many people drink none of the three?",
