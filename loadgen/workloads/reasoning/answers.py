@@ -29,6 +29,8 @@ _SET = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\{([^{}]*)\}")
 _KEY = re.compile(r'"answer"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+|\[[^\]]*\])')
 _MARKER = re.compile(r"answer\s*[*_]*\s*:", re.IGNORECASE)
 _JOINING = frozenset({"and", "und", "y"})
+# What is said where NONE was asked for: right, and not in the form.
+_NOBODY_SAID = frozenset({"nobody", "no one", "niemand", "keiner", "nadie", "ninguno"})
 
 
 class Object(msgspec.Struct, forbid_unknown_fields=True):
@@ -103,16 +105,14 @@ def _value(text: str, form: Form) -> str | None:
         case "date":
             return text if _DATE.fullmatch(text) and _is_date(text) else None
         case "name":
-            return text if _WORD.fullmatch(text) else None
+            return text if _is_name(text) else None
         case "letters":
             return text if _LETTERS.fullmatch(text) and text.isupper() else None
         case "names":
             if text.upper() == NOBODY:
                 return NOBODY
             names = [name.strip() for name in text.split(",")]
-            if not all(_WORD.fullmatch(name) for name in names):
-                return None
-            return ", ".join(sorted(names))
+            return ", ".join(sorted(names)) if all(map(_is_name, names)) else None
 
 
 def _loose_value(text: str, form: Form) -> str | None:
@@ -131,16 +131,26 @@ def _loose_value(text: str, form: Form) -> str | None:
             joined = re.sub(r"[\s,\"'-]", "", text.strip(_EMPHASIS + ".")).upper()
             return joined if 2 <= len(joined) <= 12 and _LETTERS.fullmatch(joined) else None
         case "name" | "names":
-            words = [word for word in _WORD.findall(text) if word.lower() not in _JOINING]
-            if not words or not all(word[0].isupper() for word in words) or len(words) > 6:
-                return None
-            return (
-                words[0]
-                if form == "name" and len(words) == 1
-                else ", ".join(sorted(words))
-                if form == "names"
-                else None
-            )
+            return _loose_names(text, form)
+
+
+def _loose_names(text: str, form: Form) -> str | None:
+    """Names that a short text consists of, whatever joins them; all of it in small letters is read too."""
+    bare = text.strip(_EMPHASIS + ".").lower()
+    if form == "names" and bare in _NOBODY_SAID:
+        return NOBODY
+    words = [word for word in _WORD.findall(text) if word.lower() not in _JOINING]
+    if words and all(word.islower() for word in words):
+        words = [word.capitalize() for word in words]
+    if not words or not all(word[0].isupper() for word in words) or len(words) > 6:
+        return None
+    if form == "name":
+        return words[0] if len(words) == 1 else None
+    return ", ".join(sorted(words))
+
+
+def _is_name(text: str) -> bool:
+    return bool(_WORD.fullmatch(text)) and text[0].isupper() and text.lower() not in _NOBODY_SAID
 
 
 def _is_date(text: str) -> bool:

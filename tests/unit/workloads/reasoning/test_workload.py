@@ -137,6 +137,16 @@ def test_names_and_letters_are_found_in_other_forms_too() -> None:
     assert lenient("I do not know who it could be", "names") is None
 
 
+@pytest.mark.parametrize(
+    ("text", "form", "found"),
+    [("ANSWER: gus", "name", "Gus"), ("ANSWER: ben, ada", "names", "Ada, Ben"), ("ANSWER: Nobody.", "names", "NONE")],
+)
+def test_names_in_small_letters_and_nobody_for_none_are_right_in_another_form(
+    text: str, form: Form, found: str
+) -> None:
+    assert judge(text, form, "line", found, cut_off=False) == ("format", found)
+
+
 def test_an_answer_that_was_cut_off_is_apart_and_not_right() -> None:
     assert judge("ANSWER: 42", "integer", "line", "42", cut_off=True) == ("cut_off", "42")
     workload = made()
