@@ -105,11 +105,11 @@ def _variance_table(parts: Components) -> Quality:
     for name in _PARTS:
         part = _part(parts, name)
         of_total = None if part.estimate is None or parts.total <= 0 else part.estimate / parts.total
-        note = "below 0, shown as 0" if part.truncated else None
+        note = "below 0, shown as 0" if part.truncated else ""
         if name == "rest" and parts.interaction.estimate is None:
             note = "with the interaction: nothing was repeated"
         rows.append([name, part.estimate, part.low, part.high, of_total, note])
-    rows.append(["total", parts.total, None, None, 1.0 if parts.total > 0 else None, None])
+    rows.append(["total", parts.total, None, None, 1.0 if parts.total > 0 else None, ""])
     return Quality(columns=["part", "variance", "ci_low", "ci_high", "share", "note"], rows=rows)
 
 
