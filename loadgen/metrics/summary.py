@@ -236,7 +236,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     """What a workload alone measures: either one figure with its interval, or a table of columns and rows.
 
     The fields of the other form are absent. (One model, for a union of two would need a tag that the contract
-    does not have.)
+    does not have.) tasks: how many tasks it is known from, where the interval takes each for one observation; more
+    answers to the same ones then make it little shorter. Absent where each answer counts.
     """
 
     value: float | msgspec.UnsetType | None = msgspec.UNSET
@@ -244,6 +245,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     ci_high: float | msgspec.UnsetType | None = msgspec.UNSET
     n: int | msgspec.UnsetType = msgspec.UNSET
     unit: str | msgspec.UnsetType = msgspec.UNSET
+    tasks: int | msgspec.UnsetType = msgspec.UNSET
     columns: list[str] | msgspec.UnsetType = msgspec.UNSET
     rows: list[list[str | float | int | None]] | msgspec.UnsetType = msgspec.UNSET
 

@@ -269,7 +269,8 @@ def beside(generator: Generator) -> str:
     use = generator.sandboxes
     if use is None:
         return ""
-    return f", {use.runs:,} sandbox runs taking {use.cpu_s:.1f} s of CPU, {duration(use.queued_s / use.runs)} in line each"
+    in_line = duration(use.queued_s / use.runs)
+    return f", {use.runs:,} sandbox runs taking {use.cpu_s:.1f} s of CPU, {in_line} in line each"
 
 
 def _certificate_lines(summary: Summary) -> list[str]:

@@ -15,7 +15,7 @@ from loadgen.metrics.record import Record
 from loadgen.metrics.summary import Quality
 from loadgen.quality.coding_recovery import recovery
 from loadgen.quality.coding_trials import Trial, trials_of
-from loadgen.quality.sessions import change, figure, share_of
+from loadgen.quality.sessions import change, figure, of_tasks, share_of
 from loadgen.stats.binomial import t_of
 from loadgen.stats.clusters import F64
 from loadgen.stats.interval import Interval
@@ -40,7 +40,7 @@ def figures(turns: Sequence[Record]) -> dict[str, Quality]:
     judged = [trial for trial in ended if trial.solved is not None]
     found: dict[str, Quality] = {}
     if judged:
-        found["solved"] = figure(_solved_like_these(judged))
+        found["solved"] = of_tasks(_solved_like_these(judged))
         found["solved_of_these"] = figure(_solved(judged))
         found |= _pass_k(judged) | _per_solved(judged)
     if ended:
@@ -82,7 +82,7 @@ def _pass_k(trials: Sequence[Trial]) -> dict[str, Quality]:
         interval = clustered(np.array(chances), np.ones(len(chances)))
         rows.append([k, interval.estimate, interval.low, interval.high, len(chances)])
         if k in _SHOWN_K:
-            found[f"pass_{k}"] = figure(interval)
+            found[f"pass_{k}"] = of_tasks(interval)
     return found | {"pass_k": Quality(columns=["k", "all_solved", "ci_low", "ci_high", "tasks"], rows=rows)}
 
 

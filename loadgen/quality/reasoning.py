@@ -11,6 +11,8 @@ from statistics import median
 from typing import Final
 
 import numpy as np
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from loadgen.metrics.record import Record
 from loadgen.metrics.summary import Quality
@@ -57,7 +59,9 @@ def figures(turns: Sequence[Record]) -> dict[str, Quality]:
     found |= _variances(answered)
     found |= {"accuracy_by_phrasing": _phrasings(answered)} | _best_and_worst(answered)
     found |= {"accuracy_by_family": _families(turns), "pass_k": _pass_table(answered), "effort": _effort(answered)}
-    return found | _by_load(answered)
+    found |= _by_load(answered)
+    tasks = len(grouped(answered, "task"))
+    return {name: one if one.value is UNSET else replace(one, tasks=tasks) for name, one in found.items()}
 
 
 def _outcomes(turns: Sequence[Record]) -> Quality:

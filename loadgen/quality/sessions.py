@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace as replace_fields
 
 from loadgen.metrics.record import Record
 from loadgen.metrics.summary import Quality
@@ -61,6 +62,11 @@ def change(before: Interval, after: Interval) -> Interval:
     low, high = math.hypot(one_high - one, other - other_low), math.hypot(one - one_low, other_high - other)
     n = before.n + after.n
     return Interval(shift, shift - low, shift + high, after.confidence, n, before.sessions + after.sessions)
+
+
+def of_tasks(share: Interval) -> Quality:
+    """A share whose interval takes each task for one observation, however often it was tried."""
+    return replace_fields(figure(share), tasks=share.sessions)
 
 
 def figure(interval: Interval, unit: str = "share", *, n: int | None = None) -> Quality:

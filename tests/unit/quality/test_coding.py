@@ -50,6 +50,8 @@ def test_a_model_without_faults_solves_everything(perfect: dict[str, Quality]) -
         assert not covers(perfect[name], 0.5), name
     for name in ("edits_failed", "edits_denied", "step_limit", "unjudged"):
         assert perfect[name].value == 0, name
+    assert perfect["solved"].tasks == perfect["pass_8"].tasks == len(perfect["tasks"].rows or ())
+    assert perfect["solved_of_these"].tasks is msgspec.UNSET
     assert "unsolved" not in perfect
     assert "recovery" not in perfect
 

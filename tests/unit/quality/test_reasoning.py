@@ -75,6 +75,8 @@ def test_a_model_without_faults_is_right_whatever_the_phrasing(workload: Reasoni
         assert found[rate].value == 0, rate
     assert [row[1] for row in found["best_and_worst"].rows or ()] == ["can't tell", "can't tell"]
     assert "phrasings_that_differ" not in found
+    # Intervals count tasks, and say so.
+    assert {one.tasks for one in found.values() if one.value is not msgspec.UNSET} == {42}
 
 
 def test_accuracy_and_format_failures_are_what_was_dialled(workload: ReasoningWorkload) -> None:

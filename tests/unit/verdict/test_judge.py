@@ -254,6 +254,16 @@ def test_what_a_workload_measures_without_an_interval_decides_nothing() -> None:
     assert slo.reason == "the workload gives it no interval, or too few answers came for one"
 
 
+def test_a_figure_of_few_tasks_is_not_told_to_ask_them_again() -> None:
+    slos = objectives("quality.docs.accuracy > 0.9")
+    summary, evidence = run_of(many(100), slos)
+    found = {"docs": {"accuracy": Quality(value=0.8, ci_low=0.6, ci_high=0.95, n=600, unit="share", tasks=28)}}
+    evidence = Evidence(evidence.aggregate, evidence.table, evidence.ended_s, evidence.basis, found)
+    slo = only(judge(summary, slos, evidence, SCHEDULE))
+    assert (slo.outcome, slo.samples_needed) == ("inconclusive", None)
+    assert slo.reason == "it is known of 28 tasks, however often they are asked: it takes more of them, not more time"
+
+
 def test_a_run_that_ended_before_one_of_its_stages_does_not_pass() -> None:
     slos = objectives("ttft p50 < 2s", "ttft{stage=steady} p50 < 2s", "ttft p50 < 1ms")
     summary, evidence = run_of(many(500, to_s=65), slos)
