@@ -75,7 +75,8 @@ def quality_tables(quality: dict[str, Quality]) -> Html:
     for name, one in quality.items():
         if one.columns is not msgspec.UNSET and one.rows is not msgspec.UNSET:
             rows = [[_cell(value) for value in row] for row in one.rows]
-            parts += [el("h3", _words(name)), table([*map(_words, one.columns)], rows, label=_words(name))]
+            words = {0, *(at for row in one.rows for at, value in enumerate(row) if isinstance(value, str))}
+            parts += [el("h3", _words(name)), table([*map(_words, one.columns)], rows, label=_words(name), words=words)]
     return join(parts)
 
 
