@@ -205,7 +205,9 @@ def _against_load(
     known = y[~np.isnan(y)]
 
     def told(one: float) -> str:
-        return percentage(one) if share else money(one)
+        if share:
+            return percentage(one)
+        return number(one) if noun.startswith("output tokens") else money(one)
 
     caption = (
         f"{noun[0].upper()}{noun[1:]} against the requests done a second: from {told(known[0])} to {told(known[-1])}."
