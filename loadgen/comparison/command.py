@@ -117,7 +117,7 @@ def _sides(paths: tuple[str, ...]) -> tuple[list[Path], list[Path]]:
                 "accepted: compare BASELINE CANDIDATE, or compare CANDIDATE... --baseline BASELINE..."
             )
     if not baseline or not candidate:
-        missing = "candidate before --baseline" if baseline else "baseline"
+        missing = "baseline" if not baseline else "candidate before --baseline" if _MARK in paths else "candidate"
         raise UsageError(
             f"no {missing}; accepted: compare BASELINE CANDIDATE, or compare CANDIDATE... --baseline BASELINE..."
         )

@@ -172,10 +172,8 @@ def _result(
         runs_needed=None,
     )
     if moved is None:
-        change = None if means[0] is None or means[1] is None else means[1] - means[0]
-        unknown = (
-            "no share, or which way is better is not known from its name" if figure.better is None else _OTHER_LIMITS
-        )
+        unknown = _UNKNOWN if figure.better is None else _OTHER_LIMITS
+        change = _plain_change(figure, means)
         return msgspec.structs.replace(result, outcome="not_judged", reason=unknown, change=change)
     shift = moved.shift
     if shift is None:
@@ -215,6 +213,16 @@ def _mean(figure: Figure, side: Sequence[dict[Figure, Measured]]) -> float | Non
     if figure.scale == "ratio" and min(values) > 0:
         return math.exp(math.fsum(map(math.log, values)) / len(values))
     return math.fsum(values) / len(values)
+
+
+def _plain_change(figure: Figure, means: Sequence[float | None]) -> float | None:
+    """The change of a figure that is not judged, on its scale; None where a side has none, or a ratio no ground."""
+    before, after = means
+    if before is None or after is None:
+        return None
+    if figure.scale == "ratio":
+        return after / before - 1 if before > 0 else None
+    return after - before
 
 
 def _shown(figure: Figure, shift: float | None) -> float | None:

@@ -17,7 +17,7 @@ def report(folder: Path, out: Path | None) -> None:
     """Make report.html, report.md and junit.xml of the run folder DIR again.
 
     Reads summary.json, the records, the histograms, the scenario and the environment; sends nothing. Of a sweep's
-    folder it makes the sweep's report.html, of a folder with parts the three reports of all parts.
+    folder it makes the sweep's report.html and sweep.md, of a folder with parts the three reports of all parts.
     """
     from loadgen.outputs.material import Material
     from loadgen.outputs.report import write_reports
@@ -27,9 +27,12 @@ def report(folder: Path, out: Path | None) -> None:
     from loadgen.suite.reports import write_suite_reports
     from loadgen.sweep.folder import NAME, read_sweep
     from loadgen.sweep.html import write_sweep_report
+    from loadgen.sweep.markdown import write_sweep_markdown
 
     if (folder / NAME).exists():
-        click.echo(write_sweep_report(out or folder, read_sweep(folder)))
+        sweep, place = read_sweep(folder), out or folder
+        for path in (write_sweep_markdown(place, sweep), write_sweep_report(place, sweep)):
+            click.echo(path)
         return
     if (folder / SUITE).exists():
         made, problems = write_suite_reports(folder, read_suite(folder), out=out)

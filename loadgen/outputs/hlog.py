@@ -21,6 +21,7 @@ from loadgen.outputs.run_folder import RunFolder
 
 NAME = "histograms.hlog"
 _US_PER_S = 1e6
+_FIRST_LINE = "#[Histogram log format version"
 
 
 def tag_of(metric: Metric, stage: str, workload: str | None) -> str:
@@ -35,7 +36,7 @@ def hlog_text(aggregate: Aggregate, started_epoch_s: float) -> str:
     """The whole log. started_epoch_s: the run's start, Unix time in seconds."""
     plan = aggregate.plan
     lines = [
-        "#[Histogram log format version 1.3]",
+        f"{_FIRST_LINE} 1.3]",
         f"#[StartTime: {started_epoch_s:.3f} (seconds since epoch)]",
         f"#[BaseTime: {started_epoch_s:.3f} (seconds since epoch)]",
         f"#[loadgen run {plan.run_id}; values in microseconds, of *_tokens in tokens; Interval_Max in seconds]",
@@ -76,6 +77,8 @@ class Logged:
 def read_hlog(path: Path) -> list[Logged]:
     """The histograms of a log written by `write_hlog`. Raises OSError, or ValueError for a line that is none."""
     lines = path.read_text(encoding="ascii").splitlines()
+    if not lines or not lines[0].startswith(_FIRST_LINE):
+        raise ValueError("no histogram log: its first line is none of one")
     return [_logged(line) for line in lines if line.startswith("Tag=")]
 
 
@@ -85,6 +88,8 @@ def _logged(line: str) -> Logged:
         raise ValueError(f"not a line of a histogram log: {line[:60]!r}")
     metric, _, rest = fields[0].removeprefix("Tag=").partition(";")
     names = dict(part.split("=", 1) for part in rest.split(";"))
+    if "stage" not in names:
+        raise ValueError(f"no stage in the line of {fields[0]}")
     try:
         # A copy: the array is of memory that the histogram owns.
         counts = np.array(np.ctypeslib.as_array(HdrHistogram.decode(fields[4]).counts), dtype=np.int64)

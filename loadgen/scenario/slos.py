@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from math import isfinite
 from typing import Literal, cast, get_args
 
 from loadgen.scenario.quantities import format_duration, parse_count, parse_duration
@@ -35,9 +36,11 @@ _SELECTORS = ("stage", "workload")
 _METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_.@-]*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORD = re.compile(r"[^\s<>={},]+")
-_PERCENTILE = re.compile(r"p(\d+(?:\.\d+)?)")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_PERCENTILE = re.compile(r"p([0-9]+(?:\.[0-9]+)?)")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _UNIT = re.compile(r"[A-Za-zµ%/$]+")
+# Histograms end here: a quantile beyond is not seen, and a limit beyond would pass whatever the run.
+_LONGEST_S = 86_400
 
 
 class SloError(ValueError):
@@ -91,6 +94,12 @@ class Slo:
     def is_turn_limit(self) -> bool:
         """Whether a single turn can be held against it, so that it takes part in goodput."""
         return self.metric in TURN_METRICS
+
+    @property
+    def may_end_run(self) -> bool:
+        """Whether it can be known to have failed while the run lasts: gaps are known by their bins until its end, a
+        rate is known at its end, and a budget ends what costs."""
+        return self.kind == "share" or (self.kind == "latency" and self.metric != "itl")
 
     @property
     def turn_limit_ns(self) -> int:
@@ -280,6 +289,10 @@ def _value(slo: Slo, number: str, unit: str) -> float:
 
 def _unreachable(slo: Slo, value: float) -> str | None:
     """Why no run could ever be shown to meet (or to miss) this limit; None where one can."""
+    if not isfinite(value):
+        return f"the limit is not finite; accepted: {_accepted(slo)}"
+    if slo.kind == "latency" and value > _LONGEST_S:
+        return f"{format_duration(value)} is longer than any time that is measured; accepted: at most 24h"
     if slo.kind == "share" and not 0 <= value <= 1:
         hint = f"; did you mean {value:g}%?" if 1 < value <= 100 else ""
         return f"a share is between 0 and 1; accepted: {_accepted(slo)}{hint}"

@@ -98,8 +98,7 @@ def _meet(one: Slo, other: Slo) -> bool:
 
 
 def _not_ending(slo: Slo, recorded: bool) -> Iterable[str]:
-    # Gaps are known by their bins until the run's end, a rate is known at its end, and a budget ends what costs.
-    if slo.metric == "itl" or slo.kind not in ("latency", "share"):
+    if not slo.may_end_run:
         yield f"{slo.metric} can't end a run; accepted: error_rate, goodput, and latencies but itl"
     if not recorded:
         yield "what ends a run is read from the record log; accepted: records: {sample: 0.1}"

@@ -4,6 +4,7 @@ A child stops when its stdin closes, so it never outlives the process that start
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -51,8 +52,7 @@ class ServerProcess:
         line = self._child.stdout.readline()
         if not line.startswith(_READY):
             self._child.communicate()
-            self._complaints.seek(0)
-            complaint = self._complaints.read().decode("utf-8", "replace").strip()
+            complaint = self.complaints().strip()
             self._complaints.close()
             raise RuntimeError(f"{' '.join(self._command)} ended with {self._child.returncode}: {complaint}")
         self.url = line.removeprefix(_READY).split()[0]
@@ -63,6 +63,11 @@ class ServerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def complaints(self) -> str:
+        """What the child has written to stderr so far; until it is stopped."""
+        file = self._complaints.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode("utf-8", "replace")
 
     def stop(self) -> int:
         """End the child if it still runs; its exit code (negative: the signal that ended it)."""

@@ -33,6 +33,8 @@ _LARGEST_BODY_BYTES = 256 * 1024 * 1024
 _CATCH_UP_NS = 50_000_000
 _STAMPS_KEPT = 4096
 _JSON = "application/json"
+# nginx's; nobody is there to see it.
+_CLIENT_GONE = 499
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -120,6 +122,10 @@ class Simulator:
             except RefusedError as refusal:
                 headers = {"Retry-After": refusal.retry_after} if refusal.retry_after else {}
                 response = self._json(error_body(self._dialect, refusal), refusal.status, headers)
+            except ConnectionResetError:
+                # A run cuts off thousands of streams at once, some of them amid a write: no mistake of the server's,
+                # and nobody to answer.
+                return web.Response(status=_CLIENT_GONE)
             if request.method == "POST":
                 self._meters.answered[request.path, f"{response.status // 100}xx"] += 1
             return response

@@ -21,6 +21,7 @@ from loadgen.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from loadgen.scenario.loader import LoadedScenario
+    from loadgen.scenario.model import Scenario
     from loadgen.supervisor import Supervisor
     from loadgen.sweep.model import Plan, Subject, Sweep, Unit
     from loadgen.sweep.runner import Measure
@@ -272,7 +273,7 @@ def _sweep(
             begun,
             folder,
             Surroundings(
-                measure=_measuring(supervisor, scenario, subject, options, target),
+                measure=_measuring(supervisor, scenario, loaded.scenario, subject, options, target),
                 rest=lambda: cool(base_url, plan.cooldown_s, lambda: bool(supervisor.interrupts)),
                 interrupted=lambda: bool(supervisor.interrupts),
                 say=lambda text: console.print(text, markup=False, soft_wrap=True),
@@ -303,6 +304,7 @@ def _simulator_arguments(loaded: "LoadedScenario", subject: "Subject") -> list[s
 def _measuring(
     supervisor: "Supervisor",
     scenario: str,
+    parsed: "Scenario",
     subject: "Subject",
     options: dict[str, Any],
     target: Callable[[], str] | None,
@@ -311,9 +313,7 @@ def _measuring(
 
     sets = list(options["sets"])
     if options["find_max"]:
-        # A level that has failed need not be loaded to its end, with a queue that grows all the while.
-        ending = [{"slo": expression, "abort": True} for expression in subject.slos]
-        sets.append(f"slos={json.dumps(ending, ensure_ascii=False)}")
+        sets.append(ending_slos(parsed))
 
     def measure(level: float, duration_s: float, seed: int, folder: Path) -> ExitCode:
         given = {"target": options["target"], "model": options["model"], "seed": seed, "sets": sets}
@@ -329,6 +329,16 @@ def _measuring(
         )
 
     return measure
+
+
+def ending_slos(scenario: "Scenario") -> str:
+    """The setting by which a step of a search ends as soon as an SLO is known to have failed, where that can be known.
+
+    A level that has failed need not be loaded to its end, with a queue that grows all the while.
+    """
+    recorded = scenario.records.sample > 0
+    stated = [{"slo": slo.text, "abort": slo.abort or (slo.may_end_run and recorded)} for slo in scenario.objectives]
+    return f"slos={json.dumps(stated, ensure_ascii=False)}"
 
 
 def notes_of(loaded: "LoadedScenario", unit: "Unit") -> list[str]:

@@ -205,7 +205,9 @@ def _against_load(
     known = y[~np.isnan(y)]
 
     def told(one: float) -> str:
-        return percentage(one) if share else money(one)
+        if share:
+            return percentage(one)
+        return number(one) if noun.startswith("output tokens") else money(one)
 
     caption = (
         f"{noun[0].upper()}{noun[1:]} against the requests done a second: from {told(known[0])} to {told(known[-1])}."
@@ -239,18 +241,24 @@ def _time(value: float) -> Cell:
 
 def _steps(sweep: Sweep) -> Html:
     titles, cells = rows(sweep)
+    # The reason beside the verdict: at the table's end nobody would scroll to it.
+    at = titles.index("verdict") + 1
     linked = [
-        [el("a", str(step.number), href=f"{step.folder}/report.html"), *row, step.reason]
+        [
+            el("a", str(step.number), href=f"{step.folder}/report.html"),
+            *row[:at],
+            el("span", step.reason, class_="why"),
+            *row[at:],
+        ]
         for step, row in zip(sweep.steps, cells, strict=True)
     ]
+    headers = ["step", *titles[:at], "because", *titles[at:]]
     shown_rows = [[_MARKS.get(cell, cell) if not isinstance(cell, Html) else cell for cell in row] for row in linked]
     note = "A step's number leads to its own report. A dash was not measured."
     return section(
         "steps",
         "Steps",
-        table(["step", *titles, "because"], shown_rows, label="Steps", words=(0, 3, len(titles) + 1))
-        if linked
-        else None,
+        table(headers, shown_rows, label="Steps", words=(0, at, at + 1), stacked=True) if linked else None,
         el("p", note, class_="notes"),
     )
 

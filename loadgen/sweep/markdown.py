@@ -1,10 +1,21 @@
 """sweep.md: the sweep for people who read it in a browser, a wiki or a pull request. A pure function of the sweep."""
 
+from pathlib import Path
+
 from loadgen.outputs.markdown import code
 from loadgen.scenario.quantities import format_duration
 from loadgen.sweep.conclusion import shown
+from loadgen.sweep.folder import write_whole
 from loadgen.sweep.model import Sweep
 from loadgen.sweep.table import rows
+
+_NAME = "sweep.md"
+
+
+def write_sweep_markdown(folder: Path, sweep: Sweep) -> Path:
+    """Write sweep.md; its path. Raises UsageError where the disk would not take it."""
+    write_whole(folder, _NAME, markdown(sweep).encode())
+    return folder / _NAME
 
 
 def markdown(sweep: Sweep) -> str:

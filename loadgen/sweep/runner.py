@@ -18,7 +18,7 @@ from loadgen.outputs.summary_json import read_summary
 from loadgen.scenario.quantities import format_duration
 from loadgen.sweep.conclusion import about_steps, conclude, shown, upcoming
 from loadgen.sweep.folder import NAME, to_json, write_whole
-from loadgen.sweep.markdown import markdown
+from loadgen.sweep.markdown import write_sweep_markdown
 from loadgen.sweep.model import Step, Subject, Sweep
 from loadgen.sweep.reading import figures_of, longer, objectives, outcome_of
 from loadgen.sweep.search import Next
@@ -94,7 +94,7 @@ def _save(sweep: Sweep, folder: Path, *, complete: bool) -> Sweep:
     result = conclude(sweep.subject, sweep.plan, sweep.steps, complete=complete)
     concluded = msgspec.structs.replace(sweep, result=result)
     write_whole(folder, NAME, to_json(concluded))
-    write_whole(folder, "sweep.md", markdown(concluded).encode())
+    write_sweep_markdown(folder, concluded)
     return concluded
 
 

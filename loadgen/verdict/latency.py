@@ -102,7 +102,8 @@ def quantile_figure(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
     within = sample.seen.at_most([limit_ns])[0] / n
     possibly = sample.at_most_within(limit_ns) / n
     why = None
-    if high is not None and upper is None:
+    if estimate is None or (high is not None and upper is None):
+        # No number of turns decides it while so many of them are never seen to their end.
         why = f"{sample.cut:,} turns were cut off or dropped, and the {slo.stat} may be among them"
     return Figure(
         estimate,

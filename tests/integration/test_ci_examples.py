@@ -135,6 +135,30 @@ def test_on_github_only_the_step_that_loads_gets_the_key() -> None:
     assert holders == ["Run the load"]
 
 
+# Stands for GitHub's command line: answers with the ids of comments, and keeps what it was asked to write.
+GH = """#!/bin/sh
+echo "$@" >> gh.log
+case "$*" in *--jq*) printf '%s' "$IDS" ;; esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("ids", "written"),
+    [("", "pr comment 7 --body-file results/body.md"),
+     ("12\n13\n", "api --silent --method PATCH repos/me/it/issues/comments/12 --field body=@results/body.md")],
+)  # fmt: skip
+def test_on_github_one_comment_is_made_and_edited(shell: Shell, tmp_path: Path, ids: str, written: str) -> None:
+    (tmp_path / "gh").write_text(GH)
+    (tmp_path / "gh").chmod(0o755)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/comment.md").write_text("## loadgen: PASS\n")
+    found = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "IDS": ids, "MARK": "<!-- loadgen -->"}
+    step = github_step("Comment on the pull request")
+    assert shell(step, **found, PULL_REQUEST="7", GITHUB_REPOSITORY="me/it") == 0
+    assert (tmp_path / "gh.log").read_text().splitlines()[1:] == [written]
+    assert (tmp_path / "results/body.md").read_text() == "<!-- loadgen -->\n## loadgen: PASS\n"
+
+
 # Stands for both drivers and for `loadgen compare`: what the job makes of every code can't be asked of real loads.
 STAND_IN = """#!/bin/sh
 if [ "$1" = compare ]; then echo compared; exit "$COMPARE_CODE"; fi

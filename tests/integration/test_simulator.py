@@ -3,8 +3,10 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -213,6 +215,20 @@ def test_it_ends_with_its_parent() -> None:
     deadline = time.monotonic() + 30
     while os.path.exists(f"/proc/{int(parent.stdout)}"):
         assert time.monotonic() < deadline, "the simulator outlived its parent"
+
+
+def test_streams_that_are_cut_off_amid_their_writes_are_no_mistake_of_the_servers() -> None:
+    body = {"model": MODEL, "messages": _user("hi"), "max_tokens": 12_000, "stream": True}
+    with SimulatorProcess(profile="fast") as process:
+        streams = [_raw(process, body) for _ in range(100)]
+        assert all(stream.recv(100) for stream in streams)
+        for stream in streams:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, at once
+            stream.close()
+        deadline = time.monotonic() + 30
+        while not re.search(rb"^vllm:num_requests_running.* 0$", _call(process, "GET", "/metrics")[1], re.MULTILINE):
+            assert time.monotonic() < deadline, "nobody reads these streams any more"
+        assert process.complaints() == ""
 
 
 def test_told_to_stop_it_leaves_cleanly_in_mid_stream() -> None:

@@ -40,6 +40,9 @@ def test_a_run_that_holds_passes(run: Callable[..., Command], tmp_path: Path, qu
         assert set(outcomes(finished).values()) == {"pass"}
         assert "Verdict: pass" in finished.output
         assert "Exit code" not in finished.output
+    # The load lasts as long as it was to, although its last arrival came, and was answered, before.
+    throughput = finished.summary["throughput"]
+    assert (throughput["window_s"], throughput["sessions_per_s"]) == (4.0, 100.0)
     steady = finished.summary["stages"][0]["steady"]
     assert steady["n"] == requests["ok"]
 

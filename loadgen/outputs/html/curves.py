@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, Final
 
 import numpy as np
@@ -61,13 +62,15 @@ def merged(
     return Counted(values, counts.astype(np.int64))
 
 
-def percentile_curves(title: str, named: Sequence[tuple[str, Counted]]) -> Figure:
+def percentile_curves(
+    title: str, named: Sequence[tuple[str, Counted]], colors: Sequence[str] = ("@0", "@1", "@2", "@3", "@4", "@5")
+) -> Figure:
     """Latency against percentile, on HDR's axis: 1 / (1 - q), logarithmic, so that each nine has the same room."""
     traces = []
-    for at, (name, counted) in enumerate(named):
+    for (name, counted), color in zip(named, cycle(colors), strict=False):
         x, y = _curve(counted)
         # The first point stands for the whole left end: a marker on it would mean nothing.
-        traces.append({**line(name, x, y, f"@{at % 6}"), "mode": "lines", "text": _shares(x), "hovertemplate": _HOVER})
+        traces.append({**line(name, x, y, color), "mode": "lines", "text": _shares(x), "hovertemplate": _HOVER})
     most = max((counted.n for _, counted in named), default=1)
     headers = ["percentile", *(name for name, _ in named)]
     rows: list[list[Cell]] = [

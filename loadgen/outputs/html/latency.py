@@ -93,7 +93,7 @@ def _censored(summary: Summary) -> str:
 def _percentiles(course: Course, counted: list[tuple[str, str, Counted]], stages: list[str]) -> Html:
     if not counted:
         return Html("")
-    figures = [percentile_curves("Percentiles", [(name, one) for name, _, one in counted])]
+    figures = [latency_percentiles("Percentiles", counted)]
     if len(stages) > 1:
         figures += [
             percentile_curves(f"{name} percentiles by stage", by_stage)
@@ -101,6 +101,11 @@ def _percentiles(course: Course, counted: list[tuple[str, str, Counted]], stages
             if name in ("TTFT", "E2E") and (by_stage := _by_stage(course, metric, stages))
         ]
     return join([el("h3", "Percentile curves", class_="part"), grid(figures)])
+
+
+def latency_percentiles(title: str, counted: list[tuple[str, str, Counted]]) -> Figure:
+    """The percentile curves of `counted_metrics`, each in its own colour."""
+    return percentile_curves(title, [(name, one) for name, _, one in counted], [color for _, color, _ in counted])
 
 
 def _by_stage(course: Course, metric: str, stages: list[str]) -> list[tuple[str, Counted]]:

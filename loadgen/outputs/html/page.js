@@ -35,10 +35,11 @@
       fixedrange: narrow, ...own, title };
   }
 
-  // A stage's name in full, in short or not at all, as its stretch of the axis has room: 6.8 px a letter.
+  // A stage's name in full, in short or not at all, as its stretch of the axis has room: 6.8 px a letter, and a gap before
+  // the next.
   function named(notes, range, room) {
     return notes.flatMap(({ until, texts, ...note }) => {
-      const text = texts.find((one) => one.length * 6.8 < (until - note.x) / (range[1] - range[0]) * room);
+      const text = texts.find((one) => one.length * 6.8 + 8 < (until - note.x) / (range[1] - range[0]) * room);
       return text === undefined ? [] : [{ ...note, text }];
     });
   }
@@ -58,7 +59,7 @@
       xaxis: axis(own.xaxis || {}, theme, narrow),
       yaxis: axis(own.yaxis || {}, theme, narrow),
     };
-    if (own.annotations) made.annotations = named(own.annotations, own.xaxis.range, width - 80);
+    if (own.annotations) made.annotations = named(own.annotations, own.xaxis.range, width - (own.yaxis2 ? 150 : 80));
     if (own.yaxis2) made.yaxis2 = axis(own.yaxis2, theme, narrow);
     return made;
   }

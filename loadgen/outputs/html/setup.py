@@ -121,7 +121,7 @@ def _environment(facts_found: dict[str, Any]) -> Html:
     plain: list[tuple[str, Cell]] = []
     nested: list[Content] = []
     for name, value in facts_found.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict | list) for one in value)):
             nested.append(el("details", el("summary", name), _code(_json(value), "")))
         else:
             plain.append((name.replace("_", " "), _shown(value)))
@@ -132,7 +132,7 @@ def _shown(value: object) -> Cell:
     if value is None:
         return Missing("not known")
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return el("code", " ".join(map(str, value)))
+        return el("code", " ".join(map(str, value))) if value else "none"
     return str(value)
 
 

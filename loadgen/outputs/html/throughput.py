@@ -88,12 +88,18 @@ def _tokens(course: Course) -> Figure:
         f"Tokens a second by the server's usage, each turn's spread evenly from its first output to its end: at most "
         f"{number(float(got.max()))} output and {number(float(given.max()))} input tokens a second.{left_out}"
     )
-    axis = {"overlaying": "y", "side": "right", "title": {"text": "input tokens/s"}, "showgrid": False}
+    # Ticks of its own: those at the left axis' heights would be odd numbers.
+    axis = {
+        "overlaying": "y",
+        "side": "right",
+        "title": {"text": "input tokens/s"},
+        "rangemode": "tozero",
+        "showgrid": False,
+        "tickmode": "auto",
+    }
     headers = ["output/s", "input/s"]
     unit = "known output tokens/s" if unknown else "output tokens/s"
-    return _figure(
-        course, "Tokens a second", caption, data, [got, given], unit, headers, yaxis2=axis | {"rangemode": "tozero"}
-    )
+    return _figure(course, "Tokens a second", caption, data, [got, given], unit, headers, yaxis2=axis)
 
 
 def _known(course: Course, starts: Floats, ends: Floats, tokens: Floats) -> Floats:

@@ -7,9 +7,8 @@ from loadgen.outputs.console import in_unit, number
 from loadgen.outputs.html.bins import gap_grid
 from loadgen.outputs.html.cells import Cell, Missing, count, facts, share, table
 from loadgen.outputs.html.course import Course
-from loadgen.outputs.html.curves import percentile_curves
 from loadgen.outputs.html.figure import grid
-from loadgen.outputs.html.latency import counted_metrics, measured_stages, over_time
+from loadgen.outputs.html.latency import counted_metrics, latency_percentiles, measured_stages, over_time
 from loadgen.outputs.html.markup import Html, el, join
 from loadgen.outputs.html.section import latency_table, section
 from loadgen.outputs.html.throughput import throughput_of
@@ -60,7 +59,7 @@ def _workload(summary: Summary, course: Course, at: int, name: str, part: Worklo
 
 def _figures(summary: Summary, course: Course, name: str) -> Html:
     counted = counted_metrics(course, measured_stages(summary), name)
-    figures = [percentile_curves(f"Percentiles of {name}", [(metric, one) for metric, _, one in counted])]
+    figures = [latency_percentiles(f"Percentiles of {name}", counted)]
     mine = course.table.of_workload([name])
     if mine.any():
         own = course.table.only(mine & course.seen)
@@ -76,7 +75,8 @@ def quality_tables(quality: dict[str, Quality]) -> Html:
     for name, one in quality.items():
         if one.columns is not msgspec.UNSET and one.rows is not msgspec.UNSET:
             rows = [[_cell(value) for value in row] for row in one.rows]
-            parts += [el("h3", _words(name)), table(one.columns, rows, label=_words(name))]
+            words = {0, *(at for row in one.rows for at, value in enumerate(row) if isinstance(value, str))}
+            parts += [el("h3", _words(name)), table([*map(_words, one.columns)], rows, label=_words(name), words=words)]
     return join(parts)
 
 

@@ -144,9 +144,13 @@ def test_goodput_by_other_limits_is_not_judged(tmp_path: Path) -> None:
     turns = one_turn_sessions(0)
     lax = run_of(tmp_path / "a", turns, "ttft p90 < 150ms")
     strict = run_of(tmp_path / "b", turns, "ttft p90 < 90ms")
-    found = compare([lax], [strict], Request(metrics=("goodput", "error_rate")))
+    found = compare([lax], [strict], Request(metrics=("goodput", "throughput.good_requests", "error_rate")))
     assert result(found, "goodput").outcome == "not_judged"
     assert "SLOs differ" in (result(found, "goodput").reason or "")
+    rate = result(found, "throughput.good_requests")
+    assert rate.outcome == "not_judged"
+    # What changes by a ratio is shown as one, judged or not.
+    assert rate.change == pytest.approx((rate.candidate or 0) / (rate.baseline or 1) - 1)
     other_tail = run_of(tmp_path / "c", turns, "ttft p99 < 150ms")
     assert result(compare([lax], [other_tail], GOOD), "goodput").outcome != "not_judged"
 

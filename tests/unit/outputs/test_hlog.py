@@ -3,13 +3,14 @@
 import random
 from pathlib import Path
 
+import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 from loadgen.metrics.aggregate import Aggregate
 from loadgen.metrics.histogram import DIGITS, HIGHEST_US
 from loadgen.metrics.plan import PlannedStage, RunPlan
-from loadgen.outputs.hlog import NAME, tag_of, write_hlog
+from loadgen.outputs.hlog import NAME, read_hlog, tag_of, write_hlog
 from loadgen.outputs.run_folder import RunFolder
 from tests.unit.metrics.making import PLAN, aggregate_of, new_recorder, snap, turn
 
@@ -70,3 +71,19 @@ def test_names_with_commas_and_spaces_are_encoded(tmp_path: Path) -> None:
     aggregate.apply(snap(recorder))
     found = read_back(aggregate, tmp_path / "run")
     assert found["ttft;stage=step%201%2C%20hot;workload=a%3Bb"].get_total_count() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no histogram log"),
+        ("rubbish\n", "no histogram log"),
+        ("#[Histogram log format version 1.3]\nTag=ttft;stage=a,1\n", "not a line"),
+        ("#[Histogram log format version 1.3]\nTag=ttft;workload=a,0,1,1,x\n", "no stage"),
+        ("#[Histogram log format version 1.3]\nTag=ttft;stage=a,0,1,1,x\n", "no histogram in the line"),
+    ],
+)
+def test_what_is_no_log_is_told(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / NAME).write_text(text)
+    with pytest.raises(ValueError, match=said):
+        read_hlog(tmp_path / NAME)

@@ -264,6 +264,28 @@ def test_what_a_workload_alone_measures_is_on_its_page(run: Path) -> None:
         assert shown in own
 
 
+def test_a_latency_has_one_colour_throughout(page: Page) -> None:
+    specs = page.specs()
+    curves = next(spec["data"] for spec in specs if spec["layout"]["xaxis"].get("ticktext", ["", ""])[0] == "50%")
+    of_curve = {trace["name"]: trace["line"]["color"] for trace in curves}
+    histograms = [
+        spec["data"][0] for spec in specs if spec["data"][0].get("fill") == "tozeroy" and len(spec["data"]) == 1
+    ]
+    of_histogram = {trace["name"]: trace["line"]["color"] for trace in histograms if trace["name"] in of_curve}
+    assert len(of_histogram) >= 4
+    assert of_histogram.items() <= of_curve.items()
+
+
+def test_a_small_figure_of_a_table_is_not_shown_as_nought(run: Path) -> None:
+    summary = Material.read(run).summary
+    costs = Quality(columns=["part", "cost_usd"], rows=[["again", 0.000138], ["nothing", 0.0], ["all", 12.5]])
+    docs = msgspec.structs.replace(summary.workloads["docs"], quality={"session_cost": costs})
+    shown = Page(html_report(Material(run, msgspec.structs.replace(summary, workloads={"docs": docs}))))
+    cells = [text for _, text in shown.all("td")]
+    assert {"0.000138", "0", "12.5"} <= set(cells)
+    assert "cost usd" in [text for _, text in shown.all("th")]
+
+
 def test_a_sample_of_the_records_is_scaled_and_said(run: Path, tmp_path: Path) -> None:
     for name in ("summary.json", "records.jsonl.gz", "histograms.hlog", "environment.json"):
         (tmp_path / name).write_bytes((run / name).read_bytes())

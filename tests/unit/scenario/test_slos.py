@@ -24,6 +24,7 @@ from tests.unit.scenario.conftest import Load, Refuse
 
 LABELS = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,10}", fullmatch=True)
 POSITIVE = st.floats(1e-6, 1e9, allow_nan=False)
+TIMES_S = st.floats(1e-6, 86_400, allow_nan=False)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,11 @@ def test_an_expression_means(text: str, meant: Slo) -> None:
         ("ttft p99 < 2 parsecs", 11, "unknown unit 'parsecs'"),
         ("ttft p99 < 0s", 11, "no limit"),
         ("ttft p99 < -2s", 11, "can't be negative"),
+        ("ttft p99 < 25h", 11, "25h is longer than any time that is measured; accepted: at most 24h"),
+        ("ttft p99 < 1e308d", 11, "the limit is not finite"),
+        ("throughput.requests > 1e999", 22, "the limit is not finite"),
+        ("quality.docs.f1 > 1e999%", 18, "the limit is not finite"),
+        ("ttft p٩٩ < 2s", 5, "is no statistic"),
         ("error_rate < 0%", 13, "no number of turns shows a rate of 0"),
         ("error_rate < 1s", 13, "has the unit 's'"),
         ("goodput >= 100%", 11, "no number of turns shows a share of 1"),
@@ -107,7 +113,7 @@ def slos(draw: st.DrawFn) -> Slo:
     stat, limit = None, draw(POSITIVE)
     if metric in LATENCIES:
         percentiles = st.integers(1, 999).map(lambda tenths: f"p{tenths / 10:.12g}")
-        stat = draw(st.one_of(st.sampled_from(("mean", "max")), percentiles))
+        stat, limit = draw(st.one_of(st.sampled_from(("mean", "max")), percentiles)), draw(TIMES_S)
     elif metric in ("error_rate", "goodput"):
         limit = draw(st.floats(0.0001, 0.9999))
     upper = metric in (*LATENCIES, "error_rate", *COSTS)
@@ -129,7 +135,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert parse_slo(text).limit >= 0
 
 
-@given(POSITIVE)
+@given(TIMES_S)
 def test_a_turns_limit_is_to_the_nanosecond(limit_s: float) -> None:
     within = parse_slo(f"ttft p99 <= {format_duration(limit_s)}").turn_limit_ns
     assert within == round(limit_s * 1e9)

@@ -1,5 +1,7 @@
 """The claims of benchmarks/statistics.py on a few of its cases, with fixed seeds: it fails where one breaks."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,11 +12,14 @@ from benchmarks.statistics import (
     Row,
     backlog_rows,
     markdown,
+    overview,
     proportion_rows,
     quantile_rows,
     rate_rows,
     ratio_rows,
+    read_rows,
     sequential_rows,
+    sequential_share_rows,
 )
 from loadgen.stats.quantiles import quantile_interval
 
@@ -89,6 +94,11 @@ def test_looks_fail_wrongly_in_at_most_5_percent(population: Population) -> None
     assert _kept(sequential_rows(population, 5, 0.9, 30, seed=7))
 
 
+@pytest.mark.parametrize("alike", [0.0, 0.4])
+def test_looks_at_failures_are_wrong_as_seldom(alike: float) -> None:
+    assert _kept(sequential_share_rows(0.05, 5, alike, _RUNS, seed=12))
+
+
 def test_a_queue_is_said_to_grow_where_it_does() -> None:
     assert _kept(backlog_rows(0.9, 60, _RUNS, seed=8))
     (grows,) = backlog_rows(1.2, 300, 40, seed=9)
@@ -101,3 +111,10 @@ def test_the_page_names_what_is_broken() -> None:
     page = markdown([good, bad])
     assert "1 of 2 rows" in page
     assert page.count("**broken**") == 1
+
+
+def test_the_docs_have_the_study_as_it_was_written() -> None:
+    """The table of docs/statistics.md, and the page that it stands for, are of the numbers in benchmarks/."""
+    rows, top = read_rows(), Path(__file__).parents[3]
+    assert "\n".join(overview(rows)) in (top / "docs" / "statistics.md").read_text()
+    assert markdown(rows) == (top / "benchmarks" / "statistics.md").read_text()

@@ -94,10 +94,16 @@ def kept() -> list[Snapshot]:
 
 
 @pytest.fixture
-def swarm(tmp_path: Path, kept: list[Snapshot]) -> PlayedSwarm:
+def load() -> dict[str, Any]:
+    """The scenario's."""
+    return open_load(10, "60s")
+
+
+@pytest.fixture
+def swarm(tmp_path: Path, kept: list[Snapshot], load: dict[str, Any]) -> PlayedSwarm:
     """Two workers with six permits each, and a conductor that has them prepared."""
     played = PlayedSwarm(a=6, b=6)
-    scenario = load_scenario(write_scenario(tmp_path, load=open_load(10, "60s"))).scenario
+    scenario = load_scenario(write_scenario(tmp_path, load=load)).scenario
     played.conductor = Conductor(played, scenario, RUN_ID, permit_count=PERMITS, on_snapshot=kept.append)
     return played
 
@@ -204,6 +210,7 @@ def test_a_report_counts_once(swarm: PlayedSwarm, begun: Conductor, kept: list[S
     assert len(kept) == 1
 
 
+@pytest.mark.parametrize("load", [closed_load(PERMITS, "60s")])
 def test_it_is_over_when_no_worker_has_anything_left(swarm: PlayedSwarm, begun: Conductor) -> None:
     swarm.say(messages.EXHAUSTED, pack(Note(RUN_ID)), "a")
     assert not begun.over
@@ -211,6 +218,15 @@ def test_it_is_over_when_no_worker_has_anything_left(swarm: PlayedSwarm, begun: 
     assert begun.over
 
 
+def test_a_rate_lasts_as_long_as_its_schedule_although_nothing_more_arrives(
+    swarm: PlayedSwarm, begun: Conductor
+) -> None:
+    for worker in "ab":
+        swarm.say(messages.EXHAUSTED, pack(Note(RUN_ID)), worker)
+    assert not begun.over
+
+
+@pytest.mark.parametrize("load", [closed_load(PERMITS, "60s")])
 def test_new_permits_give_an_exhausted_worker_work_again(swarm: PlayedSwarm, begun: Conductor) -> None:
     swarm.say(messages.EXHAUSTED, pack(Note(RUN_ID)), "a")
     del swarm.permits["b"]

@@ -7,7 +7,8 @@ from click.testing import CliRunner
 
 from loadgen.errors import UsageError
 from loadgen.scenario.loader import load_scenario
-from loadgen.sweep.command import notes_of, sweep
+from loadgen.scenario.overrides import Overrides
+from loadgen.sweep.command import ending_slos, notes_of, sweep
 from tests.support.command import closed_load, open_load, write_scenario
 
 
@@ -67,3 +68,21 @@ def test_users_that_start_at_once_within_what_is_measured_are_noted(tmp_path: Pa
     assert "no stage is a warm-up" in note
     assert notes_of(bare, "rate") == []
     assert notes_of(load_scenario(write_scenario(tmp_path, "warmed", load=warmed)), "users") == []
+
+
+@pytest.mark.parametrize("records", ["all", "none"])
+def test_a_step_of_a_search_ends_by_the_slos_that_can_end_a_run_and_keeps_the_others(
+    tmp_path: Path, records: str
+) -> None:
+    stated = ["ttft p99 < 2s", "itl p99 < 500ms", "throughput.requests > 1", "error_rate < 1%", "mlperf-llama2-70b"]
+    path = write_scenario(tmp_path, load=open_load(1, "1s"), slos=stated, records=records)
+    scenario = load_scenario(path, overrides=Overrides(sets=(ending_slos(load_scenario(path).scenario),))).scenario
+    ends = records == "all"
+    assert [(slo.text, slo.abort) for slo in scenario.objectives] == [
+        ("ttft p99 < 2s", ends),
+        ("itl p99 < 500ms", False),
+        ("throughput.requests > 1", False),
+        ("error_rate < 1%", ends),
+        ("ttft p99 <= 2000ms", ends),
+        ("tpot p99 <= 200ms", ends),
+    ]

@@ -11,6 +11,7 @@ from loadgen.outputs.command import report
 from loadgen.sweep.conclusion import conclude
 from loadgen.sweep.folder import NAME, to_json
 from loadgen.sweep.html import sweep_report
+from loadgen.sweep.markdown import markdown
 from loadgen.sweep.model import Step, Sweep
 from tests.unit.sweep.making import NEW, PLAN, SUBJECT, point, step
 
@@ -67,5 +68,6 @@ def test_names_are_text() -> None:
 def test_the_report_of_a_sweeps_folder_is_the_sweeps(curve: Sweep, tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(to_json(curve))
     result = CliRunner().invoke(report, [str(tmp_path)], catch_exceptions=False)
-    assert result.stdout.strip() == str(tmp_path / "report.html")
+    assert result.stdout.split() == [str(tmp_path / name) for name in ("sweep.md", "report.html")]
     assert (tmp_path / "report.html").read_text() == sweep_report(curve)
+    assert (tmp_path / "sweep.md").read_text() == markdown(curve)

@@ -143,6 +143,13 @@ def test_arrivals_that_were_dropped_are_times_that_nobody_knows() -> None:
     assert summary.verdict.notes == ["50 arrivals were dropped, and no objective limits that"]
 
 
+def test_where_most_were_dropped_no_number_of_further_turns_is_said_to_decide_it() -> None:
+    # Too few turns for an upper rank, so that it is not the upper bound that they are missing from.
+    slo = only(judged(many(40), "ttft p99 < 2s", dropped=100))
+    assert (slo.outcome, slo.estimate, slo.samples_needed) == ("inconclusive", None, None)
+    assert slo.reason == "100 turns were cut off or dropped, and the p99 may be among them"
+
+
 def test_a_rate_of_failures_is_judged_by_session() -> None:
     failed = [turn(12 + 2 * k, session=f"f{k}", outcome="http_5xx", chunks_ms=()) for k in range(40)]
     assert only(judged(many(1000) + failed, "error_rate < 2%")).outcome == "fail"
