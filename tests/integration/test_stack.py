@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.parse
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from grafana import promserver
+from loadgen.errors import UsageError
+from stack.native import Part, Port, Stack
 from tests.support.command import Command
 from tests.support.namespaces import Network, inside, why_not
 from tests.support.waiting import wait_for
@@ -34,6 +37,16 @@ def _asked(machine: tuple[str, ...], query: str) -> list[Any]:
     answer = subprocess.run([*machine, sys.executable, "-c", _ASK, url], capture_output=True, check=True, timeout=30)
     found: list[Any] = json.loads(answer.stdout)["data"]["result"]
     return found
+
+
+def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = Port("127.0.0.1", taken.getsockname()[1], "or choose another with LOADGEN_UI_PORT")
+        stack = Stack([Part("master", ("false",), {}, (port,))], tmp_path / "stack")
+        told = rf"the master can't listen on 127\.0\.0\.1:{port.number}: .*, or choose another with LOADGEN_UI_PORT"
+        with pytest.raises(UsageError, match=told), stack:
+            pass
+    assert not (tmp_path / "stack").exists()
 
 
 @pytest.mark.skipif(not promserver.installed(), reason="Prometheus is not installed")
