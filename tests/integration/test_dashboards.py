@@ -47,7 +47,7 @@ def test_the_verdict_outlasts_the_one_scrape_that_told_it(watched: _Watched) -> 
     ("expr", "told"),
     [
         ("sum (loadgen_requests_totale)", "nobody exports loadgen_requests_totale"),
-        ('loadgen_requests_total{workload="none"}', "shows nothing"),
+        ('loadgen_requests_total{run_id=~"$run", workload="none"}', "shows nothing"),
         ("loadgen_requests_total{", "parse error"),
         ('loadgen_requests_total{run_id="$runs"}', "a variable that is not there"),
         ('loadgen_requests_total{run_id=~"$run", workloads=~".*"}', "loadgen_requests_total has no workloads"),
