@@ -92,7 +92,7 @@ def test_what_the_master_is_told_it_understands(monkeypatch: pytest.MonkeyPatch)
     told = read({"LOADGEN_TARGET": "http://h:1/v1", "LOADGEN_USERS": "7", "LOADGEN_DURATION": "3m"})
     for name, value in told.services["master"].environment.items():
         monkeypatch.setenv(name, value)
-    settings = Settings()
+    settings = Settings.read()
     assert (settings.target, settings.users, settings.rate, settings.duration) == ("http://h:1/v1", 7, None, "3m")
     assert (settings.prometheus_host, settings.prometheus_port) == ("0.0.0.0", 9464)
 
