@@ -153,7 +153,7 @@ class Stack:
         while True:
             for part, process in self._running:
                 if process.poll() is not None:
-                    raise LoadgenError(f"{part.name} ended with {process.returncode}:\n{self._said(part)}")
+                    raise self._broken(part, process, f"ended with {process.returncode}")
             time.sleep(_POLL_S)
 
     def _start(self, part: Part) -> None:
@@ -173,7 +173,7 @@ class Stack:
         deadline = time.monotonic() + _UP_S
         while part.page is not None and not _answers(part.page):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise LoadgenError(f"{part.name} did not come up:\n{self._said(part)}")
+                raise self._broken(part, process, "did not come up")
             time.sleep(_POLL_S)
 
     def _end(self) -> None:
@@ -193,8 +193,11 @@ class Stack:
     def _log(self, part: Part) -> Path:
         return self._folder / f"{part.name}.log"
 
-    def _said(self, part: Part) -> str:
-        return "\n".join(self._log(part).read_text(errors="replace").splitlines()[-10:])
+    def _broken(self, part: Part, process: subprocess.Popen[bytes], how: str) -> LoadgenError:
+        """With what it said last. A part that has found a mistake of the user's says so by its exit code."""
+        said = "\n".join(self._log(part).read_text(errors="replace").splitlines()[-10:])
+        kind = UsageError if process.returncode == ExitCode.BAD_INPUT else LoadgenError
+        return kind(f"{part.name} {how}:\n{said}")
 
 
 def _insist_on_free(name: str, port: Port) -> None:
@@ -202,7 +205,8 @@ def _insist_on_free(name: str, port: Port) -> None:
         with socket.create_server((port.host, port.number)):
             pass
     except OSError as error:
-        what = f"the {name} can't listen on {port.host}:{port.number}: {error.strerror or error}"
+        why = (error.strerror or str(error)).partition(" (while")[0]
+        what = f"the {name} can't listen on {port.host}:{port.number}: {why}"
         raise UsageError(f"{what}; end what listens there{port.instead and f', {port.instead}'}") from None
 
 

@@ -1,6 +1,7 @@
 """`make stack`: all of it comes up, a run begins and is scraped, and nothing is left after it."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from loadgen.errors import UsageError
 from stack.native import Part, Port, Stack
 from tests.support.command import Command
 from tests.support.namespaces import Network, inside, why_not
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -47,6 +49,14 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) ->
         with pytest.raises(UsageError, match=told), stack:
             pass
     assert not (tmp_path / "stack").exists()
+
+
+def test_a_part_that_does_not_come_up_is_named_with_its_words(tmp_path: Path) -> None:
+    words = "import sys; sys.stderr.write('no such scenario'); sys.exit(2)"
+    port = Port("127.0.0.1", free_port())
+    part = Part("master", (sys.executable, "-c", words), dict(os.environ), (port,), port.url("/"))
+    with pytest.raises(UsageError, match="master did not come up:\nno such scenario"), Stack([part], tmp_path):
+        pass
 
 
 @pytest.mark.skipif(not promserver.installed(), reason="Prometheus is not installed")
