@@ -22,9 +22,9 @@ from grafana.trial import Trial, tried
 
 # Names that a query may ask of servers which the trial does not have, always beside (`or`) one that it has.
 _OF_OTHER_SERVERS = re.compile(r"sglang:\w+|DCGM_\w+")
-# What the trial can't show, and why: these may be empty there, and nothing else.
+# What the trial can't show: why, and a series with the same labels. These may be empty there, and nothing else.
 NOT_IN_THE_TRIAL = {
-    "loadgen_target_users": "closed loop only",
+    "loadgen_target_users": ("closed loop only", "loadgen_target_rate"),
 }
 
 
@@ -55,7 +55,7 @@ def check(
     for asked in board.asked():
         expr = expression(asked, values)
         names = metrics_in(expr)
-        why = next((reason for name, reason in NOT_IN_THE_TRIAL.items() if name in names - known.keys()), None)
+        why = next((reason for name, (reason, _) in NOT_IN_THE_TRIAL.items() if name in names - known.keys()), None)
         wrong = list(_asked_wrongly(expr, known))
         found: list[Series] = []
         try:
@@ -77,12 +77,12 @@ def _asked_wrongly(expr: str, known: Mapping[str, set[str]]) -> Iterator[str]:
     if "$" in expr:
         yield f"a variable that is not there: {expr}"
     selectors = [selector for selector in selectors_in(expr) if not _OF_OTHER_SERVERS.fullmatch(selector.metric)]
-    strange = {selector.metric for selector in selectors} - known.keys() - NOT_IN_THE_TRIAL.keys()
-    if strange:
-        yield f"nobody exports {', '.join(sorted(strange))}"
+    known = {**known, **{name: known.get(like, set()) for name, (_, like) in NOT_IN_THE_TRIAL.items()}}
     there = set[str]().union(*(known.get(selector.metric, ()) for selector in selectors))
     if nowhere := grouped_in(expr) - there:
         yield f"groups by {', '.join(sorted(nowhere))}, which none of its metrics has"
+    if strange := {selector.metric for selector in selectors} - known.keys():
+        yield f"nobody exports {', '.join(sorted(strange))}"
     for selector in selectors:
         labels = known.get(selector.metric)
         if labels is None:

@@ -60,7 +60,7 @@ _UNITS: Final[Mapping[str, tuple[Dimension, ...]]] = {
 
 
 class MismatchError(Exception):
-    """An expression that adds or compares what can't be, in words."""
+    """An expression that adds or compares what can't be, or can't be read at all; in words."""
 
 
 def misfit(expr: str, unit: str) -> str | None:
@@ -106,9 +106,10 @@ class _Reader:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""
 
     def _take(self) -> str:
-        token = self._next()
+        if self._at == len(self._tokens):
+            raise MismatchError(f"ends too early: {self._expr}")
         self._at += 1
-        return token
+        return self._tokens[self._at - 1]
 
     def _binary(self, level: int) -> Dimension:
         if level == len(_LOOSEST_FIRST):
@@ -150,7 +151,11 @@ class _Reader:
             return _SECONDS
         if function == "histogram_quantile":
             buckets = [token for token in self._tokens[begun : self._at] if token.endswith("_bucket")]
+            if not buckets:
+                raise MismatchError(f"a quantile of what has no buckets: {self._expr}")
             return _first(_VALUES, buckets[0], _SECONDS)
+        if not arguments:
+            raise MismatchError(f"{function}() of nothing: {self._expr}")
         if function == "count":
             return _SHARE
         of = arguments[-1 if function in _LAST else 0]

@@ -41,6 +41,11 @@ def test_what_can_not_be_added_or_compared_is_said(expr: str) -> None:
     assert misfit(expr, "short") is not None
 
 
+@pytest.mark.parametrize("expr", ["rate(", "sum ()", "a +", "histogram_quantile(0.5, a)", ""])
+def test_what_can_not_be_read_is_said(expr: str) -> None:
+    assert misfit(expr, "short") is not None
+
+
 @pytest.mark.parametrize("unit", ["s", "percentunit", "reqps", "ops", "ms", "percent", "bytes"])
 def test_a_unit_of_something_else_is_a_misfit(unit: str) -> None:
     assert misfit("loadgen_tokens_total / loadgen_cost_total", unit) is not None
