@@ -136,6 +136,9 @@ class Stack:
         for name, port in {(part.name, port) for part in self._parts for port in part.ports}:
             _insist_on_free(name, port)
         self._folder.mkdir(parents=True, exist_ok=True)
+        for part in self._parts:
+            # Last words are to be of this time.
+            self._log(part).unlink(missing_ok=True)
         try:
             for part in self._parts:
                 self._start(part)

@@ -55,6 +55,7 @@ def test_a_part_that_does_not_come_up_is_named_with_its_words(tmp_path: Path) ->
     words = "import sys; sys.stderr.write('no such scenario'); sys.exit(2)"
     port = Port("127.0.0.1", free_port())
     part = Part("master", (sys.executable, "-c", words), dict(os.environ), (port,), port.url("/"))
+    (tmp_path / "master.log").write_text("what an earlier one said\n")
     with pytest.raises(UsageError, match="master did not come up:\nno such scenario"), Stack([part], tmp_path):
         pass
 
