@@ -102,13 +102,14 @@ class _Panels:
 
 def _stages_beside(panels: _Panels, stages: list[dict[str, Any]]) -> Iterator[Beside]:
     for stage in stages:
-        name, latency = stage["name"], stage["latency"]
+        name = stage["name"]
+        ttft, tpot = ((stage["latency"][kind] or {}) for kind in ("ttft_s", "tpot_s"))
         figures = {
             "A": ("requests", "1/s", stage["throughput"]["requests_per_s"], _SHORT_STAGE),
-            "B": ("TTFT p50", "s", latency["ttft_s"]["p50"], BUCKET),
-            "C": ("TTFT p99", "s", latency["ttft_s"]["p99"], BUCKET),
-            "D": ("TPOT p50", "s", latency["tpot_s"]["p50"], BUCKET),
-            "E": ("TPOT p99", "s", latency["tpot_s"]["p99"], BUCKET),
+            "B": ("TTFT p50", "s", ttft.get("p50"), BUCKET),
+            "C": ("TTFT p99", "s", ttft.get("p99"), BUCKET),
+            "D": ("TPOT p50", "s", tpot.get("p50"), BUCKET),
+            "E": ("TPOT p99", "s", tpot.get("p99"), BUCKET),
             "F": ("goodput", "", stage["requests"]["goodput"], 1.0),
         }
         for ref, (figure, unit, summary, within) in figures.items():
