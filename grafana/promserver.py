@@ -140,9 +140,12 @@ class Prometheus:
         values: list[str] = self.ask(f"label/{label}/values", start=str(start_s), end=str(end_s), **match)
         return values
 
-    def names(self) -> set[str]:
-        """Every metric that it has."""
-        return set(self.ask("label/__name__/values"))
+    def labels(self) -> dict[str, set[str]]:
+        """Every metric that it has, with the labels that any of its series has."""
+        found: dict[str, set[str]] = {}
+        for series in self.ask("series", **{"match[]": '{__name__!=""}'}):
+            found.setdefault(series["__name__"], set()).update(series)
+        return found
 
 
 def _point(pair: Sequence[Any]) -> tuple[float, float]:

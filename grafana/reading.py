@@ -11,6 +11,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from grafana.dimensions import misfit
+
 FOLDER = Path(__file__).parent / "dashboards"
 COLUMNS = 24
 _NEEDED_VARIABLES = ("run", "scenario", "workload", "model", "stage")
@@ -19,17 +21,28 @@ _NEEDED_ANNOTATIONS = ("Run start", "Run end", "Stages")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One query of a dashboard. where: the panel's or annotation's name, for people.
+    """One query of a dashboard. where: the panel's or annotation's name, for people. ref: its letter in the panel.
 
-    coarse: Grafana asks at few points: a mark on the time axis, a tile that shows its last value.
+    kind: the panel's type, or annotation. unit: of what it shows, so of a table's column or a heat map's buckets.
     """
 
     where: str
+    kind: str
     expr: str
     instant: bool = False
-    coarse: bool = False
     unit: str = ""
     legend: str = ""
+    ref: str = ""
+
+    @property
+    def coarse(self) -> bool:
+        """Whether Grafana asks at few points: for a mark on the time axis, for a tile that shows its last value."""
+        return self.kind in ("annotation", "stat")
+
+    @property
+    def names_series(self) -> bool:
+        """Whether the legend is what tells its series apart."""
+        return bool(self.legend) and self.kind in ("timeseries", "stat", "annotation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +79,46 @@ class Board:
     def asked(self) -> Iterator[Asked]:
         """Every query of its panels and annotations."""
         for panel in self.panels:
-            unit = panel["fieldConfig"]["defaults"].get("unit", "")
             for target in panel.get("targets", ()):
-                instant = bool(target.get("instant"))
-                coarse = panel["type"] == "stat"
-                yield Asked(panel["title"], target["expr"], instant, coarse, unit, target.get("legendFormat", ""))
+                yield Asked(
+                    panel.get("title", ""),
+                    panel["type"],
+                    target["expr"],
+                    bool(target.get("instant")),
+                    _unit(panel, target["refId"]),
+                    target.get("legendFormat", ""),
+                    target["refId"],
+                )
         for annotation in self.json["annotations"]["list"]:
             if not annotation.get("builtIn"):
-                yield Asked(f"annotation {annotation['name']}", annotation["expr"], coarse=True, unit="ms")
+                shown = " ".join(annotation.get(part, "") for part in ("titleFormat", "textFormat"))
+                yield Asked(f"annotation {annotation['name']}", "annotation", annotation["expr"], legend=shown)
 
 
 def boards() -> list[Board]:
     """The committed dashboards, by file name."""
     return [Board(path, json.loads(path.read_text())) for path in sorted(FOLDER.glob("*.json"))]
+
+
+def _unit(panel: Mapping[str, Any], ref: str) -> str:
+    """What the values of one of a panel's queries are shown in."""
+    if panel["type"] == "heatmap":
+        return str(panel["options"]["yAxis"].get("unit", ""))
+    config = panel["fieldConfig"]
+    columns = {
+        column
+        for step in panel.get("transformations", ())
+        for value, column in step["options"].get("renameByName", {}).items()
+        if value == f"Value #{ref}"
+    }
+    overridden = [
+        str(change["value"])
+        for override in config.get("overrides", ())
+        if override["matcher"]["id"] == "byName" and override["matcher"]["options"] in columns
+        for change in override["properties"]
+        if change["id"] == "unit"
+    ]
+    return overridden[-1] if overridden else str(config["defaults"].get("unit", ""))
 
 
 def _variable(found: Mapping[str, Any]) -> Variable:
@@ -94,6 +134,7 @@ def faults_of(board: Board) -> list[str]:
     """What is wrong with a dashboard, without asking Prometheus; in words, empty where nothing is."""
     found = [f"{board.title}: {fault}" for panel in board.panels for fault in _panel_faults(panel)]
     found += [f"{board.title}: {fault}" for fault in _layout_faults(board.json["panels"])]
+    found += [f"{board.title}, {asked.where}: {fault}" for asked in board.asked() for fault in _unit_faults(asked)]
     names = {variable["name"] for variable in board.json["templating"]["list"]}
     found += [f"{board.title}: no variable {name!r}" for name in _NEEDED_VARIABLES if name not in names]
     marks = {annotation["name"]: annotation for annotation in board.json["annotations"]["list"]}
@@ -121,6 +162,15 @@ def _panel_faults(panel: Mapping[str, Any]) -> Iterator[str]:
     refs = [target["refId"] for target in panel.get("targets", ())]
     if len(refs) != len(set(refs)):
         yield f"{name}: two queries of one refId"
+
+
+def _unit_faults(asked: Asked) -> Iterator[str]:
+    if asked.kind == "annotation" or not asked.unit:
+        return
+    # A heat map shows counts; its unit is that of the buckets into which they fell.
+    expr = f"histogram_quantile(0.5, {asked.expr})" if asked.kind == "heatmap" else asked.expr
+    if (fault := misfit(expr, asked.unit)) is not None:
+        yield fault
 
 
 def _layout_faults(panels: list[Mapping[str, Any]]) -> Iterator[str]:

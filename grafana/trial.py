@@ -54,6 +54,8 @@ _SCENARIO: dict[str, Any] = {
     },
     "slos": [
         "ttft p99 < 2s",
+        "ttft{workload=chat} p99 < 2s",
+        "ttft{stage=high} p99 < 2s",
         "ttfo p99 < 2s",
         "itl p99 < 500ms",
         "tpot p99 < 500ms",

@@ -4,7 +4,9 @@ Command-line options win over these. The API key is not here: the scenario names
 """
 
 from pathlib import Path
+from typing import Self
 
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loadgen.errors import UsageError
@@ -26,7 +28,17 @@ class Settings(BaseSettings):
     out: Path | None = None
     history: Path | None = None
     prometheus_host: str = "127.0.0.1"
-    prometheus_port: int | None = None
+    prometheus_port: int | None = Field(default=None, ge=0, le=65535)
+
+    @classmethod
+    def read(cls) -> Self:
+        """What the environment says. Raises UsageError naming the variable."""
+        try:
+            return cls()
+        except ValidationError as error:
+            found = error.errors()[0]
+            name = "_".join(map(str, ("LOADGEN", *found["loc"]))).upper()
+            raise UsageError(f"{name}: can't read {found['input']!r}: {found['msg']}") from None
 
     def overrides(self) -> Overrides:
         """What these change in the scenario. Raises UsageError for options that contradict each other."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from loadgen.errors import UsageError
 
@@ -61,7 +61,7 @@ class Deploy(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    replicas: int = 1
+    replicas: int = Field(default=1, ge=1)
     resources: Resources
 
 
@@ -107,9 +107,14 @@ class Compose(BaseModel):
 def read(environ: Mapping[str, str], file: Path = FILE) -> Compose:
     """The stack as it stands in the file, its variables from `environ`.
 
-    Raises pydantic.ValidationError for what is no such file.
+    Raises UsageError for what is no such file, or is none with these variables.
     """
-    return Compose.model_validate(_filled(yaml.safe_load(file.read_text(encoding="utf-8")), environ))
+    try:
+        return Compose.model_validate(_filled(yaml.safe_load(file.read_text(encoding="utf-8")), environ))
+    except ValidationError as error:
+        found = error.errors()[0]
+        place = ".".join(map(str, found["loc"]))
+        raise UsageError(f"{file.name}: {place} is {found['input']!r}: {found['msg']}") from None
 
 
 def read_env(path: Path) -> dict[str, str]:

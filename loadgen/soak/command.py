@@ -118,7 +118,7 @@ def soak(scenario: str, **options: Any) -> ExitCode:
     if not embedded and options["simulator"] is not None:
         raise UsageError("--simulator is for the embedded one, and there is a target; accepted: one of them")
     asked = simulator_arguments(options["simulator"] or "")
-    path = options["history"] or Settings().history or default_path()
+    path = options["history"] or Settings.read().history or default_path()
     with History(path) as history, Supervisor() as supervisor:
         return _soak(loaded, spec, history, supervisor, options, asked)
 

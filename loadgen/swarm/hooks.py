@@ -44,7 +44,7 @@ def attach(environment: Environment, **_: Any) -> None:
         Worker(environment)
         return
     try:
-        settings = Settings()
+        settings = Settings.read()
         loaded = load_scenario(settings.scenario, overrides=settings.overrides())
         if loaded.scenario.target.base_url is None:
             raise UsageError("no target: set LOADGEN_TARGET (`loadgen simulate` serves one to try with)")

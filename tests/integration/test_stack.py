@@ -1,7 +1,9 @@
 """`make stack`: all of it comes up, a run begins and is scraped, and nothing is left after it."""
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.parse
@@ -12,8 +14,11 @@ from typing import Any
 import pytest
 
 from grafana import promserver
+from loadgen.errors import UsageError
+from stack.native import Part, Port, Stack
 from tests.support.command import Command
 from tests.support.namespaces import Network, inside, why_not
+from tests.support.ports import free_port
 from tests.support.waiting import wait_for
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -34,6 +39,25 @@ def _asked(machine: tuple[str, ...], query: str) -> list[Any]:
     answer = subprocess.run([*machine, sys.executable, "-c", _ASK, url], capture_output=True, check=True, timeout=30)
     found: list[Any] = json.loads(answer.stdout)["data"]["result"]
     return found
+
+
+def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = Port("127.0.0.1", taken.getsockname()[1], "or choose another with LOADGEN_UI_PORT")
+        stack = Stack([Part("master", ("false",), {}, (port,))], tmp_path / "stack")
+        told = rf"the master can't listen on 127\.0\.0\.1:{port.number}: .*, or choose another with LOADGEN_UI_PORT"
+        with pytest.raises(UsageError, match=told), stack:
+            pass
+    assert not (tmp_path / "stack").exists()
+
+
+def test_a_part_that_does_not_come_up_is_named_with_its_words(tmp_path: Path) -> None:
+    words = "import sys; sys.stderr.write('no such scenario'); sys.exit(2)"
+    port = Port("127.0.0.1", free_port())
+    part = Part("master", (sys.executable, "-c", words), dict(os.environ), (port,), port.url("/"))
+    (tmp_path / "master.log").write_text("what an earlier one said\n")
+    with pytest.raises(UsageError, match="master did not come up:\nno such scenario"), Stack([part], tmp_path):
+        pass
 
 
 @pytest.mark.skipif(not promserver.installed(), reason="Prometheus is not installed")

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from grafana.build import FOLDER, built, text_of
-from grafana.check import NOT_IN_THE_TRIAL, filled, metrics_in
+from grafana.check import NOT_IN_THE_TRIAL
+from grafana.filling import filled
+from grafana.promql import grouped_in, metrics_in, selectors_in
 from grafana.reading import Board, boards, faults_of
 
 _Spoil = Callable[[dict[str, Any]], object]
@@ -31,8 +33,31 @@ def _panel(json: dict[str, Any], index: int) -> dict[str, Any]:
     return found
 
 
+def _unit_of(unit: str, other: str) -> _Spoil:
+    """Shows the first panel of one unit in another."""
+
+    def spoil(json: dict[str, Any]) -> None:
+        defaults = [panel["fieldConfig"]["defaults"] for panel in json["panels"] if "fieldConfig" in panel]
+        next(found for found in defaults if found["unit"] == unit)["unit"] = other
+
+    return spoil
+
+
+def _columns(json: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = next(panel for panel in json["panels"] if panel["type"] == "table")
+    return found
+
+
 _SPOILED: dict[str, tuple[_Spoil, str]] = {
     "no unit": (lambda json: _panel(json, 0)["fieldConfig"]["defaults"].pop("unit"), "no unit"),
+    "seconds as milliseconds": (_unit_of("s", "ms"), "unit 'ms'; accepted: s, percentunit"),
+    "a share as percent": (_unit_of("percentunit", "percent"), "unit 'percent'; accepted"),
+    "seconds as a share": (_unit_of("s", "percentunit"), "unit 'percentunit' of what is measured in s"),
+    "a rate as seconds": (_unit_of("reqps", "s"), "unit 's' of what is measured in turn s^-1"),
+    "a column in another unit": (
+        lambda json: _columns(json)["fieldConfig"]["overrides"].clear(),
+        "unit 's' of what is measured in turn s^-1",
+    ),
     "no description": (lambda json: _panel(json, 0).pop("description"), "no description"),
     "no query": (lambda json: _panel(json, 0)["targets"].clear(), "asks nothing"),
     "too wide": (lambda json: _panel(json, 0)["gridPos"].update(w=25), "outside"),
@@ -66,6 +91,16 @@ def test_what_is_wrong_with_a_dashboard_is_found(spoil: tuple[_Spoil, str]) -> N
 )
 def test_the_metrics_of_an_expression_are_found(expr: str, names: set[str]) -> None:
     assert metrics_in(expr) == names
+
+
+def test_the_labels_of_an_expression_are_found() -> None:
+    expr = 'sum by (le, stage) (rate(a_bucket{x="}y=", z!~"c.*"}[5m])) / on (run_id) group_left () b'
+
+    assert grouped_in(expr) == {"le", "stage", "run_id"}
+    assert [(found.metric, set(found.labels)) for found in selectors_in(expr)] == [
+        ("a_bucket", {"x", "z"}),
+        ("b", set()),
+    ]
 
 
 def test_variables_are_filled_as_grafana_fills_them() -> None:

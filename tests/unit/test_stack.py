@@ -49,7 +49,9 @@ def test_what_is_published_is_on_loopback(service: Service) -> None:
 
 @_every_service
 def test_an_image_is_built_here_or_pinned(service: Service) -> None:
-    assert service.build is not None or re.fullmatch(r"[\w/]+:v?\d+\.\d+\.\d+", service.image)
+    built = [other.image for other in _SERVICES.values() if other.build is not None]
+    assert len(built) == len(set(built))
+    assert service.image in built or re.fullmatch(r"[\w/]+:v?\d+\.\d+\.\d+", service.image)
 
 
 @_every_service
@@ -90,7 +92,7 @@ def test_what_the_master_is_told_it_understands(monkeypatch: pytest.MonkeyPatch)
     told = read({"LOADGEN_TARGET": "http://h:1/v1", "LOADGEN_USERS": "7", "LOADGEN_DURATION": "3m"})
     for name, value in told.services["master"].environment.items():
         monkeypatch.setenv(name, value)
-    settings = Settings()
+    settings = Settings.read()
     assert (settings.target, settings.users, settings.rate, settings.duration) == ("http://h:1/v1", 7, None, "3m")
     assert (settings.prometheus_host, settings.prometheus_port) == ("0.0.0.0", 9464)
 
@@ -133,6 +135,32 @@ def test_without_docker_the_same_is_started_on_loopback(tmp_path: Path) -> None:
         assert not re.search(r"0\.0\.0\.0|//simulator|master:|/etc/prometheus|=/prometheus", words), words
         assert part.environ["PATH"] == "kept"
     assert started[0].command[0] == str(Path(sys.executable).with_name("loadgen"))
+
+
+def test_pages_are_where_the_containers_publish_them(tmp_path: Path) -> None:
+    started = parts(read({"LOADGEN_UI_PORT": "8090", "LOADGEN_BIND": "0.0.0.0"}), {}, tmp_path)
+    (master,) = (part for part in started if part.name == "master")
+    assert master.command[-4:] == ("--web-host", "0.0.0.0", "--web-port", "8090")
+    assert master.page == "http://127.0.0.1:8090/"
+
+
+def test_the_simulator_leaves_its_port_to_another_target(tmp_path: Path) -> None:
+    compose = read({"LOADGEN_TARGET": "http://127.0.0.1:8000/v1"})
+    assert "simulator" not in [part.name for part in parts(compose, {}, tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("LOADGEN_UI_PORT", "web", "LOADGEN_UI_PORT=web; accepted: a port"),
+        ("LOADGEN_UI_PORT", "70000", "LOADGEN_UI_PORT=70000; accepted: a port"),
+        ("LOADGEN_WORKERS", "two", "replicas is 'two'"),
+        ("LOADGEN_WORKERS", "0", "replicas is '0'.*greater than or equal to 1"),
+    ],
+)
+def test_a_variable_that_makes_no_stack_is_named(variable: str, value: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=told):
+        parts(read({variable: value}), {}, tmp_path)
 
 
 def test_a_target_outside_stays_as_it_is(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ class Cells:
                 self._calls(by_cell),
             ),
             *self._cost(by_cell, total),
-            *self._good(by_cell),
+            *self._good(by_cell, total),
         ]
 
     def _outcomes(self, by_cell: Mapping[_Cell, Counters]) -> list[bytes]:
@@ -199,14 +199,12 @@ class Cells:
             Family("cost_high", "counter", "The most that the tokens cost.", high if is_bounded else []),
         ]
 
-    def _good(self, by_cell: Mapping[_Cell, Counters]) -> list[Family]:
-        good, by_slo = [], []
+    def _good(self, by_cell: Mapping[_Cell, Counters], total: Counters) -> list[Family]:
+        by_slo = []
         limits = self._plan.limits
         for (stage, workload), of in by_cell.items():
             applying = [index for index, limit in enumerate(limits) if limit.applies_to(stage, workload)]
             inside = self._inside[stage, workload]
-            if applying and not of.good_unknown:
-                good.append(sample("good_requests_total", inside, of.good))
             counts = of.slo_good or [0] * len(limits)
             # By its text: an SLO that a scenario states twice is one.
             by_text = {limits[index].slo: counts[index] for index in applying}
@@ -214,8 +212,12 @@ class Cells:
                 sample("slo_good_requests_total", f"{inside},{labels({'slo': text})}", count)
                 for text, count in by_text.items()
             ]
+        # Ok turns to which no limit applies are good, as in the summary; and of cells of which only some were known the
+        # sum would look whole, as with the cost.
+        is_known = bool(limits) and not total.good_unknown
+        good = [sample("good_requests_total", self._inside[cell], of.good) for cell, of in by_cell.items()]
         return [
-            Family("good_requests", "counter", "Ok turns within every limit that applies.", good),
+            Family("good_requests", "counter", "Ok turns within every limit that applies.", good if is_known else []),
             Family("slo_good_requests", "counter", "Ok turns within the limit of this SLO.", by_slo),
         ]
 

@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -141,10 +142,8 @@ def test_cost_is_there_while_it_is_exact_and_its_bounds_where_it_is_not() -> Non
 
 
 def test_good_turns_by_slo_where_it_applies() -> None:
-    slos = tuple(parse_slo(text) for text in ("ttft p99 < 60ms", "e2e{workload=docs} p99 < 1s", "error_rate < 1%"))
-    names = [stage.name for stage in PLAN.stages]
-    plan = msgspec.structs.replace(PLAN, limits=turn_limits(slos, names, PLAN.workloads))
-    series = shown(turn(), turn(chunks_ms=(70, 90)), plan=plan, slos=slos)
+    limited = limited_to("ttft p99 < 60ms", "e2e{workload=docs} p99 < 1s", "error_rate < 1%")
+    series = shown(turn(), turn(chunks_ms=(70, 90)), **limited)
     good = "slo_good_requests_total"
     assert series.value(good, slo="ttft p99 < 60ms", workload="chat", stage="steady") == 1
     assert series.total(good, slo="e2e{workload=docs} p99 < 1s", workload="docs") == 0
@@ -152,6 +151,30 @@ def test_good_turns_by_slo_where_it_applies() -> None:
     assert series.value("good_requests_total", workload="chat", stage="steady") == 1
     assert series.value("slo_limit_seconds", metric="ttft", quantile="0.99") == pytest.approx(0.06)
     assert series.value("slo_limit_ratio", metric="error_rate") == pytest.approx(0.01)
+
+
+def limited_to(*texts: str) -> dict[str, Any]:
+    """A plan with these SLOs, and the SLOs."""
+    slos = tuple(parse_slo(text) for text in texts)
+    limits = turn_limits(slos, [stage.name for stage in PLAN.stages], PLAN.workloads)
+    return {"plan": msgspec.structs.replace(PLAN, limits=limits), "slos": slos}
+
+
+def test_ok_turns_to_which_no_limit_applies_are_good_as_in_the_summary() -> None:
+    turns = [turn(), turn(chunks_ms=(70, 90)), turn(workload="docs")]
+    exposition, aggregate = exposed(*turns, **limited_to("ttft{workload=chat} p99 < 60ms"))
+    series = scraped(exposition.text(30.0))
+    good = summarize(aggregate, RUN, ended_s=100.0).requests.good
+    assert series.total("good_requests_total") == good == 2
+    assert series.total("good_requests_total", workload="docs") == 1
+
+
+def test_good_turns_of_which_some_are_unknown_have_no_series_in_any_cell() -> None:
+    """A sum over the cells would look whole."""
+    unknown = turn(workload="docs", streamed=False, first_output_ns=None, first_answer_ns=None, chunk_stamps=[])
+    series = shown(turn(), unknown, **limited_to("ttft p99 < 60ms"))
+    assert series.named("good_requests_total") == []
+    assert series.total("slo_good_requests_total", workload="chat") == 1
 
 
 def test_a_stage_that_has_ended_is_not_rendered_again_and_a_late_turn_still_counts() -> None:
