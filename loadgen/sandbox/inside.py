@@ -219,6 +219,9 @@ class _Run:
             if self._shelter is not None:
                 os.setsid()  # by which it is ended
                 put_session_back()
+            else:
+                # A signal to its group shall not reach who started the sandbox: as a plain user it is theirs.
+                os.setpgrp()
             # The keeper ignores it, which would be inherited.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             stdin, output, report = self.pipes.ends

@@ -190,6 +190,12 @@ def test_it_has_no_privileges_and_can_gain_none() -> None:
     assert found["parent"] in ("PermissionError", "None")
 
 
+def test_a_signal_to_its_group_ends_nothing_but_itself() -> None:
+    """As a plain user it could otherwise end who started the sandbox, and with it the result that it is not solved."""
+    outcome = run("import os\nprint(os.getpgrp() == os.getpid(), flush=True)\nos.kill(0, 9)")
+    assert (outcome.output, outcome.exit_code) == (b"True\n", -9)
+
+
 def test_no_key_of_the_generator_is_in_sight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     outcome = run("import os; print(os.environ); [print(open(f'/proc/{p}/cmdline').read()) for p in ('1', 'self')]")
