@@ -92,7 +92,7 @@ def _quality(slo: Slo, evidence: Evidence, confidence: float) -> Figure:
         why = "the workload gives it no interval, or too few answers came for one"
         return Figure(value, low, high, confidence, n, "answers", unit, why=why)
     if isinstance(found.tasks, int):
-        why = f"it is known of {found.tasks} tasks, however often they are asked: it takes more of them, not more time"
+        why = f"it is known of {found.tasks} tasks: it takes more of them, not more answers to the same ones"
         return Figure(value, low, high, confidence, n, "answers", unit, why=why)
     half = max(high - value, value - low)
     return Figure(value, low, high, confidence, n, "answers", unit, more_needed(n, half, value - slo.limit))

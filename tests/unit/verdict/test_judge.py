@@ -268,7 +268,7 @@ def test_a_figure_of_few_tasks_is_not_told_to_ask_them_again() -> None:
     evidence = Evidence(evidence.aggregate, evidence.table, evidence.ended_s, evidence.basis, found)
     slo = only(judge(summary, slos, evidence, SCHEDULE))
     assert (slo.outcome, slo.samples_needed) == ("inconclusive", None)
-    assert slo.reason == "it is known of 28 tasks, however often they are asked: it takes more of them, not more time"
+    assert slo.reason == "it is known of 28 tasks: it takes more of them, not more answers to the same ones"
 
 
 def test_a_run_that_ended_before_one_of_its_stages_does_not_pass() -> None:
