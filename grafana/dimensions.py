@@ -100,7 +100,10 @@ class _Reader:
         self._at = 0
 
     def whole(self) -> Dimension:
-        return self._binary(0)
+        found = self._binary(0)
+        if self._at < len(self._tokens):
+            raise MismatchError(f"can't be read from {self._next()!r} on: {self._expr}")
+        return found
 
     def _next(self) -> str:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""

@@ -41,7 +41,7 @@ def test_what_can_not_be_added_or_compared_is_said(expr: str) -> None:
     assert misfit(expr, "short") is not None
 
 
-@pytest.mark.parametrize("expr", ["rate(", "sum ()", "a +", "histogram_quantile(0.5, a)", ""])
+@pytest.mark.parametrize("expr", ["rate(", "sum ()", "a +", "a ^ 2", "a b", "histogram_quantile(0.5, a)", ""])
 def test_what_can_not_be_read_is_said(expr: str) -> None:
     assert misfit(expr, "short") is not None
 
