@@ -247,7 +247,7 @@ class _Transaction:
 
 def _connect(path: Path) -> sqlite3.Connection:
     """A connection that any thread may use, without transactions but those that are asked for."""
-    name = f"file:{quote(str(path.absolute()))}"
+    name = f"file:{quote(os.fsencode(path.absolute()))}"
     # SQLite reads a WAL by a file beside it, which it makes. Who may not write, as a user reading what a service left,
     # can read without one: nobody writes where there is no WAL.
     if path.is_file() and not os.access(path, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():

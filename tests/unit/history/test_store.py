@@ -124,6 +124,13 @@ def test_who_may_not_write_can_read_what_nobody_writes(tmp_path: Path, monkeypat
             history.start("s", 2, 1.0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_a_name_that_is_no_unicode_is_a_name(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.db")
+    with History(path):
+        assert path.is_file()
+
+
 def test_reading_makes_no_history_of_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "h.db").touch()
     with pytest.raises(UsageError, match="no history"):
