@@ -57,7 +57,10 @@ def install() -> None:
         raise OSError(f"no filter of system calls for {machine} (there is one for {', '.join(_PROCESSORS)})")
     code = b"".join(_instructions(*_PROCESSORS[machine]))
     program = _Program(len(code) // 8, code)
-    syscalls.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(program))
+    try:
+        syscalls.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(program))
+    except OSError as error:
+        raise OSError(f"this kernel takes no filter of system calls (seccomp): {error}") from error
 
 
 def _instructions(convention: int, place: int) -> Iterator[bytes]:

@@ -94,7 +94,9 @@ def test_a_turns_times_are_in_order(finished: Finished) -> None:
 def test_token_counts_are_the_engines(finished: Finished) -> None:
     for record in finished.records:
         assert 1 <= record["output_tokens"] <= OUTPUT_TOKENS
-        assert record["finish_reason"] == ("length" if record["output_tokens"] == OUTPUT_TOKENS else "stop")
+        # Cut off only at the length asked for; the model may also end by itself with just that token.
+        cut_off = record["finish_reason"] == "length"
+        assert record["output_tokens"] == OUTPUT_TOKENS if cut_off else record["finish_reason"] == "stop"
         assert 0 <= record["cached_tokens"] < record["input_tokens"] < 300
         # The size asked for is an estimate by characters; this tokenizer has a small vocabulary.
         assert 0.6 < record["input_tokens"] / record["input_tokens_asked"] < 2.2
