@@ -7,6 +7,7 @@ passes for one.
 """
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,21 +73,28 @@ def _arguments_right(arguments: Mapping[str, Any], allowed: Mapping[str, Sequenc
     )
 
 
-def _is_right(given: Any, values: Sequence[Any], part: Schema) -> bool:
+def _is_right(given: Any, values: Sequence[Any], part: Schema | bool) -> bool:
     """Whether an argument is one of the right values. part: the schema of its parameter."""
-    kind = _TYPES.get(part.get("type"), str)
-    given = float(given) if kind is float and type(given) is int else given
+    kind = _kind(part)
+    if kind is float and type(given) is int and abs(given) <= sys.float_info.max:
+        given = float(given)
     meant = _type_of_first(values, kind)
     if type(given) not in (kind, meant):
         return False
     if type(given) is not kind or meant is not kind:
         # A variable in place of a value: by the letter.
         return any(value == given and isinstance(value, bool) == isinstance(given, bool) for value in values)
-    items = part.get("items")
+    items = part.get("items") if isinstance(part, Mapping) else None
     if isinstance(given, list) and isinstance(items, Mapping) and "type" in items:
-        inner = _TYPES.get(items["type"], str)
+        inner = _kind(items)
         values = [value for value in values if isinstance(value, list) and _all_of(given, inner, value)]
     return any(_same(given, value) for value in values)
+
+
+def _kind(part: Schema | bool) -> type:
+    """What JSON gives for a schema's type. Several types in one are of JSON Schema, not of BFCL."""
+    named = part.get("type") if isinstance(part, Mapping) else None
+    return _TYPES.get(named, str) if isinstance(named, str) else str
 
 
 def _type_of_first(values: Sequence[Any], otherwise: type) -> type:

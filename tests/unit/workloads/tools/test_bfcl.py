@@ -154,6 +154,13 @@ _OBJECTS = {"a": {"type": "array", "items": {"type": "object"}}}
         ({}, [{"k": ["v"]}], {"a": "object"}, False),
         ([{"k": "v"}], [[{"k": ["v"]}]], _OBJECTS, True),
         ([{"k": "v"}, {"k": "v"}], [[{"k": ["v"]}]], _OBJECTS, False),
+        (10**400, [1.0], _NUMBER, False),
+        (10**400, [10**400], _NUMBER, True),
+        # What JSON Schema allows and BFCL never writes: several types in one, and a schema that takes anything.
+        ("x", ["X"], {"a": {"type": ["string", "null"]}}, True),
+        (5, [5], {"a": {"type": ["integer", "null"]}}, True),
+        (None, ["x"], {"a": {"type": ["string", "null"]}}, False),
+        (["x"], [["x"]], {"a": {"type": "array", "items": {"type": ["string", "null"]}}}, True),
         # A variable where a value is asked for, spelled as it is.
         ("data.rows", ["data.rows"], _NUMBERS, True),
         ("Data rows", ["data.rows"], _NUMBERS, False),
