@@ -8,6 +8,7 @@ that is known of a call is whether it parses, names a function and fits its sche
 ("irrelevance"), or for any ("live_relevance"), that is the answer.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +151,8 @@ def _is_right(question: Question, calls: Sequence[tuple[str, Arguments]], made: 
 
 
 def _records(path: Path) -> list[tuple[str, _Record]]:
-    if path.exists() and not path.is_file():
+    # os.path, for pathlib raises where a folder above may not be entered or a name is too long.
+    if os.path.exists(path) and not os.path.isfile(path):
         raise UsageError(f"{path}: is no file")
     try:
         lines = path.read_bytes().splitlines()

@@ -7,6 +7,7 @@
 servers list them (`inputSchema`).
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,8 @@ class GivenTask:
 
 def read_own(path: Path) -> tuple[Catalogue, tuple[OwnTask, ...]]:
     """The tools and tasks of a file. Raises UsageError with the place of what is wrong."""
-    if path.exists() and not path.is_file():
+    # os.path, for pathlib raises where a folder above may not be entered or a name is too long.
+    if os.path.exists(path) and not os.path.isfile(path):
         raise UsageError(f"{path}: is no file")
     try:
         if path.stat().st_size > _MOST_BYTES:

@@ -223,6 +223,12 @@ def test_a_file_that_is_none_is_refused_with_its_place(tmp_path: Path, text: str
         _workload(path)
 
 
+@pytest.mark.parametrize("name", ["none.jsonl", 300 * "x"])
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="can't be read"):
+        _workload(tmp_path / name)
+
+
 def test_answers_to_other_questions_are_refused(tmp_path: Path) -> None:
     answers = _file(tmp_path, {"id": "other_0", "ground_truth": _WANTED}, name="answers.jsonl")
     with pytest.raises(UsageError, match="answers none of the questions"):

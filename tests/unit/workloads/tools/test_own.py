@@ -115,6 +115,7 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, tools: Any, tasks:
         read_own(_file(tmp_path, tools, tasks))
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["none.json", 300 * "x"])
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="can't be read"):
-        read_own(tmp_path / "none.json")
+        read_own(tmp_path / name)
