@@ -64,7 +64,7 @@ def _decoded(path: Path, data: bytes, encoding: str) -> str:
         byte = f"byte 0x{data[error.start]:02x}"
         told = f"not {named} ({byte}); convert it, for example with iconv, or leave it out"
         raise UsageError(f"corpus {path}:{line}: {told}") from error
-    except LookupError:
+    except (LookupError, UnicodeError):  # Python's `undefined` is one that can't read anything
         raise UsageError(f"corpus {path}: names an encoding {encoding!r} that is not known; convert it") from None
     if "\0" in text:
         raise UsageError(f"corpus {path}: holds NUL bytes, so it is no text; leave it out")

@@ -73,6 +73,7 @@ def test_a_page_that_says_latin_1_means_what_browsers_take_it_for(tmp_path: Path
         (b"<p>one</p>\n<p>caf\xe9", "page.html:2: not UTF-8 (byte 0xe9)"),
         (b'<meta charset="utf-8"><p>caf\xe9', "page.html:1: not UTF-8"),
         (b'<meta charset="klingon"><p>x', "names an encoding 'klingon' that is not known"),
+        (b'<meta charset="undefined"><p>x', "names an encoding 'undefined' that is not known"),
         (b"<p>\0\1\2", "holds NUL bytes"),
     ],
 )
