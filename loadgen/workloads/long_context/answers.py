@@ -23,6 +23,8 @@ _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 # What may stand around a name of an exception or a class where code is quoted.
 _CODE_BEFORE = re.compile(r"^(?:raise|class)\s+")
 _CODE_BEHIND = re.compile(r"\s*\([^()]*\)?:?$")
+# Of a class, what stands in brackets may be the very answer.
+_NOTHING_BEHIND = re.compile(r"\(\):?$")
 # What is asked for of texts: up to three words of these.
 _VALUE = re.compile(r"[\w.:/-]+(?: [\w.:/-]+){0,2}")
 _QUOTED = re.compile(r"([\"'`“‘])(.+?)([\"'`”’])")
@@ -80,7 +82,8 @@ def read_answer(reply: str, kind: QuestionKind, question: str) -> str | None:
     if _ABSTAINED.match(plain):
         return ""
     if kind in _NAMES:
-        plain = _CODE_BEHIND.sub("", _CODE_BEFORE.sub("", plain))
+        behind = _CODE_BEHIND if kind == "raises" else _NOTHING_BEHIND
+        plain = behind.sub("", _CODE_BEFORE.sub("", plain))
     if plain and _is_bare(plain, kind):
         return plain
     if NOT_FOUND in text[:_LONGEST]:
@@ -121,7 +124,7 @@ def _number(text: str) -> float | None:
     digits = text.replace(",", "").replace("_", "")
     try:
         return float(int(digits, 0)) if _BASED.match(digits) else float(digits)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

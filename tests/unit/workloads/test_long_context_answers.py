@@ -37,6 +37,9 @@ QUESTIONS: dict[QuestionKind, str] = {
         ("raises", "raise ValueError", "ValueError"),
         ("raises", "Full()", "queue.Full"),
         ("raises", 'raise Full("no room")', "Full"),
+        ("base", "class list", "list"),
+        ("base", "class Cache(collections.UserList):", "collections.UserList"),
+        ("base", "```python\nclass Cache(UserList):\n```", "collections.UserList"),
         ("raises", "queue.Empty", "Empty"),
         ("raises", "Empty", "queue.Empty"),
         ("raises", "It raises `TimeoutError`.", "TimeoutError"),
@@ -95,6 +98,11 @@ def test_who_says_the_instruction_again_has_not_said_that_it_is_not_there(said: 
     reply = f"{said}If the passages do not say, answer: NOT FOUND"
     assert judge(reply, kind="default", question=QUESTIONS["default"], answer=None) == "unreadable"
     assert judge(f"{reply}\nNOT FOUND", kind="default", question=QUESTIONS["default"], answer=None) == "right"
+
+
+def test_a_number_that_no_float_holds_is_only_wrong() -> None:
+    reply = "0x" + 300 * "f"
+    assert judge(reply, kind="default", question=QUESTIONS["default"], answer="8192") == "wrong"
 
 
 def test_an_answer_where_there_is_none_is_made_up() -> None:
