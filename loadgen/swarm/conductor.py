@@ -82,6 +82,7 @@ class Conductor:
         self._ready: dict[str, Ready] = {}
         self._held: dict[str, tuple[int, ...]] = {}
         self._played: set[int] = set()
+        self._told_played_again = False
         self._started: set[str] = set()
         self._gone: set[str] = set()
         self._leaving: set[str] = set()
@@ -213,8 +214,10 @@ class Conductor:
     def _note_played_again(self, permits: set[int]) -> None:
         """Who takes over a permit of a closed loop does not know how far its sessions had come, and begins anew."""
         once = [spec.name for spec in self.scenario.workloads if spec.kind == "replay" and not spec.repeat]
-        if permits and once and self.schedule.closed:
-            names, at = ", ".join(once), f"permits changed hands at {self.elapsed_s:.1f} s"
+        if permits and once and self.schedule.closed and not self._told_played_again:
+            # Told once: a worker that comes and goes for a week must not fill the summary.
+            self._told_played_again = True
+            names, at = ", ".join(once), f"permits changed hands, first at {self.elapsed_s:.1f} s"
             self.notes.append(f"conversations of {names} may have been played twice: {at}")
 
     def _shares(self) -> dict[str, int]:

@@ -445,5 +445,11 @@ def test_a_recording_to_be_played_once_that_may_be_played_again_is_noted(tmp_pat
     assert conductor.notes == []
     del swarm.permits["b"]
     conductor.follow()
-    assert [note for note in conductor.notes if "trace may have been played twice" in note] == conductor.notes
-    assert len(conductor.notes) == (0 if repeat else 1)
+    # Once, however often permits change hands after that.
+    swarm.permits["b"] = 2
+    conductor.follow()
+    del swarm.permits["b"]
+    conductor.follow()
+    told = [note for note in conductor.notes if "may have been played twice" in note]
+    assert len(told) == (0 if repeat else 1)
+    assert all("trace" in note for note in told)
